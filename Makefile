@@ -1,0 +1,66 @@
+# `make run` and `make test` set everything up on first use; nothing is installed outside .venv.
+
+PYTHON ?= python3
+VENV := .venv
+ARGS ?=
+# Quiet, and without a notice about newer versions of pip in the middle of the output.
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+
+.NOTPARALLEL:
+.PHONY: help run test test-es9 lint node clean
+
+help:
+	@echo 'make run       run the rules: without settings on a simulated fleet, with ELASTICSEARCH_URL=... on a cluster'
+	@echo 'make test      run all tests; ARGS="-k name" passes options on to pytest'
+	@echo 'make lint      check style, format and types'
+	@echo 'make node      run an Elasticsearch node at http://127.0.0.1:9200 until Ctrl-C (needs java and mvn)'
+	@echo 'make test-es9  run the tests of the Elasticsearch adapter on 9.0.0 (needs a JDK 21 or newer, and mvn)'
+	@echo 'make clean     remove .venv and everything that was built; data in var/ stay'
+	@echo 'PYTHON=python3.12 make ... chooses the Python that .venv is made with'
+
+run: $(VENV)/run.stamp
+	@$(VENV)/bin/python scheduler.py $(ARGS)
+
+test: $(VENV)/dev.stamp
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+# The folders that speak to a node; pytest's status 5 says that they hold no such test.
+test-es9: $(VENV)/dev.stamp
+	@folders="$(wildcard tests/store tests/main_job)"; \
+	if [ -z "$$folders" ]; then echo 'No test of the Elasticsearch adapter is there to run on 9.0.0.'; exit 0; fi; \
+	env -u ELASTICSEARCH_URL LOLBIN_TEST_ELASTICSEARCH_VERSION=9.0.0 \
+		$(VENV)/bin/python -m pytest -m elasticsearch $(ARGS) $$folders || [ $$? -eq 5 ]
+
+lint: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+node:
+	@$(PYTHON) tests/elasticsearch_node/node.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written last, so an installation that was interrupted is taken up again.
+$(VENV)/run.stamp: pyproject.toml
+	$(call make_venv)
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	$(call make_venv)
+	$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/run.stamp
+
+define make_venv
+@command -v $(PYTHON) >/dev/null || { \
+	echo '$(PYTHON) was not found, so nothing can run. Install Python 3.11 or newer, or name it: PYTHON=python3.12 make $(MAKECMDGOALS)' >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), and Python 3.11 or newer is needed. Name a newer one: PYTHON=python3.12 make $(MAKECMDGOALS)" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo '$(PYTHON) cannot make virtual environments, so nothing can be installed. Install the Debian package python3-venv.' >&2; exit 1; }
+@echo 'Setting up $(VENV), once; this takes about a minute.'
+@$(PYTHON) -m venv $(VENV)
+endef

@@ -1,0 +1,107 @@
+"""Every error that this package raises on purpose.
+
+::
+
+    LolbinRulesError
+    ├── RuleSetError         rule or list files are faulty; carries every fault of every file
+    ├── RenderError          a template of a rule could not be filled
+    ├── SettingsError        the environment or the command line asks for something impossible
+    └── StoreError           the store did not do what was asked
+        ├── StoreUnavailable     it may do so later: try again
+        │   └── StoreOverwhelmed     asked for less it might do so now: a timeout, a circuit breaker
+        └── StoreRejected        it will never do this request: do not try again
+            └── StoreForbidden       the credentials do not allow it
+
+A class exists only where a caller catches it apart from its siblings. Messages say what was found, what follows from
+it and what to do; the attributes say the same for programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Fault",
+    "LolbinRulesError",
+    "RenderError",
+    "RuleSetError",
+    "SettingsError",
+    "StoreError",
+    "StoreForbidden",
+    "StoreOverwhelmed",
+    "StoreRejected",
+    "StoreUnavailable",
+]
+
+
+class LolbinRulesError(Exception):
+    """What a caller of this package can expect to be raised."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault of one rule or list file, with its place.
+
+    Attributes:
+        path: the file, as it was named by the caller.
+        line: 1-based; 0 where the file as a whole is at fault.
+        column: 1-based; 0 where the line as a whole is at fault.
+        subject: what the fault is about, such as `rule "network-connection-via-regsvr32"` or `list "x"`; may be empty.
+        what: what was found.
+        consequence: what would follow from it.
+        remedy: what to do.
+    """
+
+    path: str
+    line: int
+    column: int
+    subject: str
+    what: str
+    consequence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+        subject = f"{self.subject}: " if self.subject else ""
+        sentences = "; ".join(part for part in (self.what, self.consequence) if part)
+        return f"{place}: {subject}{sentences}. {self.remedy}".rstrip()
+
+
+class RuleSetError(LolbinRulesError):
+    """Rule or list files are faulty; `faults` holds every fault of every file, ordered by place."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(faults))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class RenderError(LolbinRulesError):
+    """A Jinja2 template of a rule could not be parsed or filled."""
+
+
+class SettingsError(LolbinRulesError):
+    """The environment or the command line asks for something that cannot be had."""
+
+
+class StoreError(LolbinRulesError):
+    """The store did not do what was asked; the message names the request, the answer and a remedy."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - says when to catch it: what failed may succeed later
+    """The store could not be reached or was too busy, after every retry that was allowed."""
+
+
+class StoreOverwhelmed(StoreUnavailable):
+    """The request took too long or too much memory; a smaller one might succeed at once."""
+
+
+class StoreRejected(StoreError):  # noqa: N818 - as above
+    """The store understood the request and refuses it; repeating it is useless."""
+
+
+class StoreForbidden(StoreRejected):
+    """The credentials do not allow the request."""
