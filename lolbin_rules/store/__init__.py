@@ -1,0 +1,1 @@
+"""Where events are read and alerts written: the port, and its adapters."""
