@@ -1,0 +1,90 @@
+"""The JSON Schemas that editors check rule files with, made from the model.
+
+`python -m lolbin_rules.rule.schema rule_defs` writes them into that folder.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lolbin_rules.rule import model as models
+from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.model_problems import spellings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import BaseModel
+
+__all__ = ["list_schema", "rule_schema", "schema_texts"]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def rule_schema() -> dict[str, Any]:
+    """The JSON Schema of a rule: short forms and Elastic's names included."""
+    return _schema(Rule, "A detection rule of lolbin-rules")
+
+
+def list_schema() -> dict[str, Any]:
+    """The JSON Schema of a named list."""
+    return _schema(NamedList, "A named list of lolbin-rules")
+
+
+def schema_texts() -> dict[str, str]:
+    """The files that carry the schemas: name -> text."""
+    schemas = {"rule.schema.json": rule_schema(), "list.schema.json": list_schema()}
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
+
+
+def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    for node in _nodes(schema):
+        _simplify(node)
+    for name, definition in {model.__name__: schema, **schema.get("$defs", {})}.items():
+        if name != "Condition":
+            _accept_other_names(definition, getattr(models, name))
+    return {"$schema": DIALECT, **schema, "title": title}
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping inside a schema."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _nodes(part)
+
+
+def _simplify(node: dict[str, Any]) -> None:
+    """Refuse keys that no pattern allows, and leave out titles that only repeat the key."""
+    if patterns := node.pop("patternProperties", None):
+        ((pattern, values),) = patterns.items()
+        node.update(propertyNames={"pattern": pattern}, additionalProperties=values)
+    for name, definition in node.get("properties", {}).items():
+        if isinstance(definition, dict) and definition.get("title", "").lower() == name.replace("_", " "):
+            del definition["title"]
+
+
+def _accept_other_names(definition: dict[str, Any], model: type[BaseModel]) -> None:
+    """Take a key by any of its names, but not by two of them at once."""
+    rules: list[dict[str, Any]] = []
+    for name, *others in filter(lambda names: len(names) > 1, spellings_of(model)):
+        choices = [{"required": [spelling]} for spelling in (name, *others)]
+        if name in definition["required"]:
+            definition["required"].remove(name)
+            rules.append({"oneOf": choices})
+        else:
+            rules.append({"not": {"required": [name, *others]}})
+        for other in others:
+            elsewhere = {**definition["properties"][name], "description": f"Elastic's name of `{name}`."}
+            definition["properties"][other] = elsewhere
+    if rules:
+        definition["allOf"] = rules
+
+
+if __name__ == "__main__":
+    for name, text in schema_texts().items():
+        Path(sys.argv[1], name).write_text(text, encoding="utf-8")

@@ -1,0 +1,71 @@
+"""What a rule may say but probably does not mean. Such a rule runs; its author is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from lolbin_rules.rule.refusal import Refusal, shortened, spoken
+from lolbin_rules.rule.values import check_network
+from lolbin_rules.rule.yaml_nodes import find
+from lolbin_rules.rule.yaml_syntax import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lolbin_rules.rule.model import Rule
+    from lolbin_rules.rule.yaml_nodes import Node
+
+__all__ = ["suspicions"]
+
+Suspicion: TypeAlias = tuple[tuple[str | int, ...], Refusal]
+RISK_BANDS: Final = {"low": (0, 21), "medium": (22, 47), "high": (48, 73), "critical": (74, 100)}
+
+
+def suspicions(rule: Rule, root: Node) -> Iterator[Problem]:
+    """One warning for each thing that looks wrong in a rule that was read from `root`."""
+    for path, refusal in (*_off_its_band(rule), *_never_literal(rule)):
+        yield Problem(find(root, path).place, refusal)
+
+
+def _off_its_band(rule: Rule) -> Iterator[Suspicion]:
+    least, most = RISK_BANDS[rule.severity]
+    if least <= rule.risk_score <= most:
+        return
+    fitting = next(name for name, (low, high) in RISK_BANDS.items() if low <= rule.risk_score <= high)
+    yield (
+        ("risk_score",),
+        Refusal(
+            f"risk_score {rule.risk_score} does not fit severity {rule.severity}, which is {least} to {most}",
+            f"Use severity {fitting}, or a risk_score from {least} to {most}.",
+            consequence="alerts would be sorted one way by the one and another way by the other",
+        ),
+    )
+
+
+def _never_literal(rule: Rule) -> Iterator[Suspicion]:
+    for section, conditions in (("match", rule.match), ("exclude", rule.exclude)):
+        for name, condition in conditions.items():
+            for position, value in enumerate(condition.any_of):
+                if isinstance(value, str) and (refusal := _pattern(value) or _host_bits(name, value)):
+                    yield (section, name, "any_of", position), refusal
+
+
+def _pattern(value: str) -> Refusal | None:
+    if "*" not in value:
+        return None
+    return Refusal(
+        f"any_of takes {spoken(value)} literally, with its *",
+        f'Write {{wildcard: "{shortened(value)}"}} if * stands for any text.',
+        consequence="it fits no other value",
+    )
+
+
+def _host_bits(name: str, value: str) -> Refusal | None:
+    """Networks are checked where the name of the field says that it holds addresses."""
+    if name.rpartition(".")[2] != "ip" or "/" not in value:
+        return None
+    try:
+        check_network(value)
+    except Refusal as refusal:
+        return refusal
+    return None
