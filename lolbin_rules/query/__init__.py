@@ -1,0 +1,1 @@
+"""A rule's logic as Elasticsearch's Query DSL."""
