@@ -1,0 +1,183 @@
+"""Spans of time: one half-open window, and sets of them with the arithmetic of sets.
+
+Every moment is an aware UTC `datetime` on a whole millisecond, because that is what Elasticsearch's `date` can tell
+apart: a bound between two milliseconds would be rounded by the node, and the arithmetic here would no longer be about
+what was searched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "DAWN",
+    "FOREVER",
+    "MILLISECOND",
+    "Spans",
+    "Window",
+    "before",
+    "floor",
+    "from_position",
+    "position",
+]
+
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+DAWN = datetime.min.replace(tzinfo=UTC)
+"""Earlier than everything: the start of time that has no start."""
+
+FOREVER = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+"""Later than everything: the end of a window that is still open. Stored as null, never as a date."""
+
+
+def floor(moment: datetime) -> datetime:
+    """The whole millisecond that `moment` lies in, in UTC.
+
+    Down, never up or to the nearest: a search made at a floored moment is said to be a little older than it is, which
+    can only make this tool search once more. `ValueError` for a naive datetime: nobody knows which moment it means.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError(
+            f"{moment!r} has no time zone; which moment it means is unknown. Use datetime.now(UTC) or tzinfo=UTC"
+        )
+    if moment.tzinfo is UTC and not moment.microsecond % 1000:
+        return moment  # nearly all are; every window asks twice
+    utc = moment.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def before(moment: datetime, duration: timedelta) -> datetime:
+    """The moment `duration` before, floored; `DAWN` where the calendar ends (a rule may look back `999999999d`)."""
+    try:
+        return floor(moment - duration)
+    except OverflowError:
+        return DAWN
+
+
+def position(moment: datetime) -> int:
+    """Milliseconds since 1970: what a hit sorted by a date field has as its sort value."""
+    return (floor(moment) - EPOCH) // MILLISECOND
+
+
+def from_position(milliseconds: int) -> datetime:
+    """The moment that a sort value means."""
+    return EPOCH + milliseconds * MILLISECOND
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """One span of time, half-open: `start` belongs to it, `end` does not; never empty."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        start, end = floor(self.start), floor(self.end)
+        if start != self.start or end != self.end:
+            raise ValueError(f"{self} is not on whole milliseconds; Elasticsearch would round it. Use floor()")
+        object.__setattr__(self, "start", start)  # the same moment, but told in UTC
+        object.__setattr__(self, "end", end)
+        if self.start >= self.end:
+            raise ValueError(f"the window from {self.start} to {self.end} is empty. Leave it out")
+
+    def __str__(self) -> str:
+        return f"[{self.start.isoformat()}, {self.end.isoformat()})"
+
+    @property
+    def duration(self) -> timedelta:
+        """How much time it spans."""
+        return self.end - self.start
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has no end yet."""
+        return self.end == FOREVER
+
+    def overlap(self, other: Window) -> Window | None:
+        """What both have in common."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Window(start, end) if start < end else None
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """A set of moments, kept as windows that are sorted, disjoint and not even adjacent; may be empty.
+
+    `|`, `&` and `-` are those of sets. Made from any windows, in any order; equal sets compare equal.
+    """
+
+    windows: tuple[Window, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", tuple(_joined(sorted(self.windows))))
+
+    @classmethod
+    def between(cls, start: datetime, end: datetime) -> Spans:
+        """The moments from `start` until `end`; none where `end` is not later."""
+        return cls((Window(start, end),)) if start < end else cls()
+
+    def __iter__(self) -> Iterator[Window]:
+        return iter(self.windows)
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __contains__(self, moment: datetime) -> bool:
+        return any(window.start <= moment < window.end for window in self.windows)
+
+    def __or__(self, other: Spans) -> Spans:
+        return Spans(self.windows + other.windows)
+
+    def __and__(self, other: Spans) -> Spans:
+        return Spans(tuple(_common(self.windows, other.windows)))
+
+    def __sub__(self, other: Spans) -> Spans:
+        return self & Spans(tuple(_between(other.windows)))
+
+    @property
+    def duration(self) -> timedelta:
+        """How much time they span together."""
+        return sum((window.duration for window in self.windows), timedelta())
+
+
+def _joined(windows: list[Window]) -> Iterator[Window]:
+    """Sorted windows with those that overlap or touch made one."""
+    if not windows:
+        return
+    start, end = windows[0].start, windows[0].end
+    for window in windows[1:]:
+        if window.start > end:
+            yield Window(start, end)
+            start = window.start
+        end = max(end, window.end)
+    yield Window(start, end)
+
+
+def _common(ours: tuple[Window, ...], theirs: tuple[Window, ...]) -> Iterator[Window]:
+    """What two sorted, disjoint rows of windows share; both are walked once."""
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        overlap = ours[i].overlap(theirs[j])
+        if overlap:
+            yield overlap
+        if ours[i].end < theirs[j].end:
+            i += 1
+        else:
+            j += 1
+
+
+def _between(windows: tuple[Window, ...]) -> Iterator[Window]:
+    """All of time that sorted, disjoint windows leave out."""
+    start = DAWN
+    for window in windows:
+        if start < window.start:
+            yield Window(start, window.start)
+        start = window.end
+    if start < FOREVER:
+        yield Window(start, FOREVER)
