@@ -1,0 +1,1 @@
+"""What is written: alerts, memberships of groups and what the indices refused, as documents. No clock, no I/O."""
