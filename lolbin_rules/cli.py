@@ -1,0 +1,346 @@
+"""The command line: `lolbin-rules check | preview | once | run | setup`.
+
+Exit codes: 0 all is well; 1 an execution failed or left something undone; 2 the rules, the settings or the arguments
+are faulty and nothing was done.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from lolbin_rules import __version__
+from lolbin_rules.alert.source import parse_time
+from lolbin_rules.alert.templates import templates
+from lolbin_rules.errors import Fault, LolbinRulesError, RenderError, RuleSetError, SettingsError
+from lolbin_rules.execution.fields import fit_to_indices
+from lolbin_rules.execution.preview import Preview
+from lolbin_rules.execution.preview import preview as find_alerts
+from lolbin_rules.execution.progress import Course
+from lolbin_rules.execution.record import Execution, Status
+from lolbin_rules.execution.replay import replay
+from lolbin_rules.execution.run import Orders, execute
+from lolbin_rules.logs import set_up_logs
+from lolbin_rules.plan.window import Window, floor
+from lolbin_rules.rule.load import read
+from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.ruleset import RuleSet
+from lolbin_rules.rule_types import RULE_TYPES
+from lolbin_rules.schedule import Runner, batches, log_execution
+from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings, read_settings
+from lolbin_rules.shipped import shipped_rules
+from lolbin_rules.store.port import FieldTypes, Query, Store
+
+__all__ = ["main"]
+
+FAILED = 1
+FAULTY = 2
+
+app = typer.Typer(
+    name="lolbin-rules",
+    help="Detection rules on Elasticsearch without Kibana: every matching event gets exactly one alert.",
+    epilog="Exit codes: 0 all is well; 1 an execution failed or left something undone; 2 bad rules or settings.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules", help="A file or folder of rules; may be repeated. Else LOLBIN_RULES, else the shipped rules."
+    ),
+]
+StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="The cluster. Else ELASTICSEARCH_URL.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+RuleIds = Annotated[list[str] | None, typer.Option("--rule", help="Only the rule with this id; may be repeated.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and answer its exit code."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except (RuleSetError, SettingsError) as error:
+        _complain(error)
+        return FAULTY
+    except LolbinRulesError as error:
+        _complain(error)
+        return FAILED
+    return 0
+
+
+def _complain(error: object) -> None:
+    print(error, file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 - as above
+
+
+def _json(value: Any) -> None:
+    _say(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _paths(given: list[Path] | None, settings: RunnerSettings) -> tuple[Path, ...]:
+    return _with_lists(given or settings.rules or [shipped_rules()])
+
+
+def _with_lists(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The paths, and for a single file the folders of lists that lie beside it or one level up."""
+    files = [path for path in paths if path.is_file()]
+    beside = _list_folders([folder for file in files for folder in (file.parent, file.parent.parent)])
+    return tuple(dict.fromkeys([*paths, *beside]))
+
+
+def _list_folders(folders: Sequence[Path]) -> list[Path]:
+    return [lists for folder in folders if (lists := folder / "lists").is_dir()]
+
+
+def _read(given: list[Path] | None, settings: RunnerSettings, ids: list[str] | None = None) -> RuleSet:
+    return read(_paths(given, settings)).raise_if_faulty().select(ids or ())
+
+
+@contextmanager
+def _store(url: str | None, settings: ElasticsearchSettings) -> Iterator[Store]:
+    url = url or settings.url
+    if not url:
+        raise SettingsError("No cluster is named. Set ELASTICSEARCH_URL or give --store URL.")
+    # Imported here, because `check` must be quick and needs no client.
+    from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore  # noqa: PLC0415
+
+    connection = Connection(
+        url=url,
+        username=settings.username,
+        password=settings.secret("password"),
+        api_key=settings.secret("api_key"),
+        bearer_token=settings.secret("bearer_token"),
+        ca_certs=settings.ca_certs,
+        client_cert=settings.client_cert,
+        client_key=settings.client_key,
+        verify_certs=settings.verify_certs,
+        request_timeout=settings.request_timeout,
+    )
+    store = ElasticsearchStore(connection, clock=_now)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _moment(name: str, text: str) -> datetime:
+    moment = parse_time(text)
+    if moment is None:
+        raise SettingsError(f"{name} {text!r} is no time. Write ISO 8601, such as 2020-07-22T03:30:00Z.")
+    if moment > _now():
+        raise SettingsError(f"{name} {text!r} lies ahead; what has not happened cannot be searched. Give a past time.")
+    return floor(moment)
+
+
+def _window(begin: str | None, end: str | None) -> Window:
+    if begin is None:
+        raise SettingsError("--to without --from leaves open where to begin. Give both.")
+    start, until = _moment("--from", begin), _moment("--to", end) if end else floor(_now())
+    if start >= until:
+        raise SettingsError(f"--from {begin} is not before --to {end or 'now'}; there is nothing between them.")
+    return Window(start, until)
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:  # noqa: FBT002
+    if version:
+        _say(f"lolbin-rules {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; else as for --rules.")] = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Say everything that is wrong with rule and list files; exit 0 if nothing is, else 2."""
+    _, settings = read_settings()
+    found = read(_paths(paths, settings))
+    faults = (*found.faults, *uncompilable(found))
+    if as_json:
+        _json(
+            {
+                "rules": sorted(found.rules),
+                "lists": sorted(found.lists),
+                "faults": [asdict(fault) for fault in faults],
+                "warnings": [asdict(warning) for warning in found.warnings],
+            }
+        )
+    else:
+        for warning in found.warnings:
+            _complain(f"warning: {warning}")
+        for fault in faults:
+            _complain(fault)
+        files = len({fault.path for fault in faults})
+        good = f"{len(found.rules)} rules and {len(found.lists)} lists are well-formed"
+        _say(f"{good}; {len(faults)} faults in {files} files." if faults else f"{good}.")
+    if faults:
+        raise typer.Exit(FAULTY)
+
+
+def uncompilable(ruleset: RuleSet) -> list[Fault]:
+    """The well-formed rules whose templates cannot be filled."""
+    faults = []
+    for rule in ruleset.rules.values():
+        try:
+            RULE_TYPES[rule.type].compile(rule, ruleset.lists, FieldTypes())
+        except RenderError as error:
+            path, _, line = ruleset.origin[rule.id].rpartition(":")
+            consequence = "the rule cannot be searched"
+            faults.append(Fault(path, int(line), 0, f'rule "{rule.id}"', str(error), consequence, "Correct the value."))
+    return faults
+
+
+@app.command()
+def setup(store: StoreUrl = None) -> None:
+    """Put the index templates in place; doing it again changes nothing."""
+    cluster, settings = read_settings()
+    set_up_logs(settings.log_format, settings.log_level)
+    with _store(store, cluster) as opened:
+        written = opened.prepare(templates(settings.prefix))
+    _say(f"Index templates written: {', '.join(written)}." if written else "All index templates are in place.")
+
+
+@app.command()
+def once(
+    rules: Rules = None,
+    only: RuleIds = None,
+    store: StoreUrl = None,
+    now: Annotated[
+        str | None, typer.Option("--now", metavar="TIME", help="Search each rule's window as of this past time.")
+    ] = None,
+    begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Execute every enabled rule once and write its alerts: now, as of a past time, or over a past span."""
+    cluster, settings = read_settings()
+    set_up_logs(settings.log_format, "WARNING" if as_json else settings.log_level)
+    if now is not None and (begin is not None or end is not None):
+        raise SettingsError("--now and --from/--to are two ways to say when. Give one of them.")
+    ruleset = _read(rules, settings, only)
+    orders = Orders([], ruleset.lists, floor(_now()), prefix=settings.prefix, gap_horizon=settings.gap_horizon)
+    worst = 0
+    with _store(store, cluster) as opened:
+        opened.prepare(templates(settings.prefix))
+        for together in batches(ruleset.rules).values():
+            for execution in _executions(replace(orders, rules=together), opened, _past(together, now, begin, end)):
+                worst = max(worst, execution.status is not Status.SUCCEEDED)
+                _json(execution.to_json()) if as_json else log_execution(execution)
+    if worst:
+        raise typer.Exit(FAILED)
+
+
+def _past(together: Sequence[Rule], now: str | None, begin: str | None, end: str | None) -> Window | None:
+    """The span that was asked for by hand; None for the present."""
+    if now is not None:
+        moment = _moment("--now", now)
+        return Window(moment - together[0].lookback, moment)
+    return _window(begin, end) if begin is not None or end is not None else None
+
+
+def _executions(orders: Orders, store: Store, past: Window | None) -> Iterator[Execution]:
+    return replay(orders, past, store) if past else iter(execute(orders, store))
+
+
+@app.command()
+def run(rules: Rules = None, store: StoreUrl = None) -> None:
+    """Execute the rules by their intervals until stopped (Ctrl-C or SIGTERM; a second time stops at once)."""
+    cluster, settings = read_settings()
+    set_up_logs(settings.log_format, settings.log_level)
+    with _store(store, cluster) as opened:
+        runner = Runner(opened, settings, _paths(rules, settings), _now, log_execution)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: runner.stop())
+        runner.run()
+
+
+@app.command()
+def preview(
+    rule: Annotated[str, typer.Argument(help="A rule's id, or a file with one rule.")],
+    rules: Rules = None,
+    store: StoreUrl = None,
+    as_query: Annotated[bool, typer.Option("--query", help="Print the rule's Query DSL and search nothing.")] = False,  # noqa: FBT002
+    begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Show a rule's query, or the alerts it would raise; nothing is written."""
+    cluster, settings = read_settings()
+    set_up_logs(settings.log_format, "WARNING")
+    chosen, lists = _one_rule(rule, rules, settings)
+    if as_query:
+        _say(orjson.dumps(_query(chosen, lists, store, cluster), option=orjson.OPT_INDENT_2).decode())
+        return
+    window = _window(begin, end) if begin or end else Window(floor(_now()) - chosen.lookback, floor(_now()))
+    execution = Execution(chosen, "manual", started_at=floor(_now()), now=window.end)
+    with _store(store, cluster) as opened:
+        found = find_alerts(Course(execution), window, lists, opened)
+    _show(found, as_json=as_json)
+
+
+def _one_rule(name: str, rules: list[Path] | None, settings: RunnerSettings) -> tuple[Rule, Mapping[str, NamedList]]:
+    path = Path(name)
+    if not path.is_file():
+        ruleset = _read(rules, settings, [name])
+        return ruleset.rules[name], ruleset.lists
+    ruleset = read(_with_lists([path, *_list_folders(_paths(rules, settings))])).raise_if_faulty()
+    if len(ruleset.rules) != 1:
+        raise SettingsError(f"{path} holds {len(ruleset.rules)} rules; one is previewed at a time. Name it by its id.")
+    (chosen,) = ruleset.rules.values()
+    return chosen, ruleset.lists
+
+
+def _query(rule: Rule, lists: Mapping[str, NamedList], store: str | None, cluster: ElasticsearchSettings) -> Query:
+    if not store and not cluster.url:
+        _complain("No cluster is named: the query is made for fields typed as ECS has them.")
+        return RULE_TYPES[rule.type].compile(rule, lists, FieldTypes()).query
+    with _store(store, cluster) as opened:
+        course = Course(Execution(rule, "manual", started_at=floor(_now()), now=floor(_now())))
+        fit_to_indices([course], lists, opened)
+    for sentence in course.tally.failures + course.tally.problems + course.tally.warnings:
+        _complain(sentence)
+    if course.compiled is None:
+        raise typer.Exit(FAILED)
+    return course.query
+
+
+def _show(found: Preview, *, as_json: bool) -> None:
+    tally = found.course.tally
+    for alert in found.alerts.values():
+        if as_json:
+            _json({"_id": alert["kibana.alert.uuid"], **alert})
+        else:
+            _say(f"{alert.get('kibana.alert.original_time', 'no time')}  {alert['kibana.alert.reason']}")
+    for sentence in tally.failures + tally.problems + tally.warnings:
+        _complain(sentence)
+    shown = f", the first {len(found.alerts)} shown" if len(found.alerts) < len(found.ids) else ""
+    if not as_json:
+        _say(f"{found.hits} hits would raise {len(found.ids)} alerts{shown}; nothing was written.")
+    elif shown:
+        _complain(f"{found.hits} hits would raise {len(found.ids)} alerts{shown}.")
+    if tally.failures or tally.problems:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,1 @@
+"""Rules executed: the only layer that composes the others."""

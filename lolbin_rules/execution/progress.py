@@ -1,0 +1,155 @@
+"""One rule on its way through one execution. These objects change; everything they are made of is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lolbin_rules.alert.build import ExecutionContext
+from lolbin_rules.execution.record import Execution, Tally
+from lolbin_rules.plan.coverage import Coverage
+from lolbin_rules.plan.plan import covered_until_cap, without_instants
+from lolbin_rules.plan.window import Window, from_position, position
+from lolbin_rules.query.compiled import Compiled
+from lolbin_rules.rule.model import Rule
+from lolbin_rules.store.port import Key, Query, Seen
+
+__all__ = ["Course", "Stretch"]
+
+
+@dataclass(slots=True)
+class Course:
+    """One rule's way through one execution.
+
+    Attributes:
+        execution: the record to be, with its tally.
+        compiled: the rule's query; None until it is compiled.
+        coverage: the rule's state as last read from the store or written to it.
+        seen: the state of its document; None while there is none.
+        stretches: the windows to be searched, current first.
+        groups: for a rule with suppression: the alerts of the groups that were met.
+        created: ids of the alerts that this execution created.
+        is_blind: the rule's index stands for nothing today, so that there is nothing to search.
+    """
+
+    execution: Execution
+    compiled: Compiled | None = None
+    fingerprint: str = ""
+    coverage: Coverage | None = None
+    seen: Seen | None = None
+    stretches: list[Stretch] = field(default_factory=list)
+    groups: set[Key] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
+    is_blind: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that is executed."""
+        return self.execution.rule
+
+    @property
+    def tally(self) -> Tally:
+        """What was done so far."""
+        return self.execution.tally
+
+    @property
+    def context(self) -> ExecutionContext:
+        """What every alert of this execution says of it."""
+        execution = self.execution
+        return ExecutionContext(execution.uuid, execution.started_at, execution.now, execution.kind)
+
+    @property
+    def query(self) -> Query:
+        """The compiled query, kept off the indices that it cannot be asked of."""
+        if self.compiled is None:
+            raise AssertionError("a rule is compiled before it is searched")
+        if not self.compiled.left_out:
+            return self.compiled.query
+        return {
+            "bool": {"filter": [self.compiled.query], "must_not": [{"terms": {"_index": [*self.compiled.left_out]}}]}
+        }
+
+    @property
+    def budget(self) -> int:
+        """Alerts that may still be created."""
+        return self.rule.max_alerts - self.tally.alerts
+
+    def fail(self, sentence: str) -> None:
+        """Note why what was planned was not done."""
+        self.tally.failures.append(sentence)
+
+    def give_up(self, sentence: str) -> None:
+        """Note why nothing of what was planned may be believed."""
+        self.fail(sentence)
+        for stretch in self.stretches:
+            stretch.is_doubted = True
+
+    @contextmanager
+    def isolated(self, doing: str) -> Iterator[None]:
+        """Turn any fault of this rule into a failed execution, so that it never stops the others."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the one broad except: one rule's fault must not stop the others
+            self.give_up(f"{doing} failed with {type(error).__name__}: {error}. The time is searched again.")
+
+
+@dataclass(slots=True)
+class Stretch:
+    """One rule's reading of one window.
+
+    Attributes:
+        course: whose.
+        window: what is to be read.
+        reserve: alerts that this stretch must leave to later ones of the same execution.
+        cut: where belief ends: the position (epoch milliseconds) of the first hit that was not written; None while
+            there is none.
+        holes: positions of hits that could not be written although later ones were.
+        is_doubted: the window was not answered whole, so nothing of it may be believed.
+        is_capped: the cut is due to `max_alerts`.
+    """
+
+    course: Course
+    window: Window
+    reserve: int = 0
+    cut: int | None = None
+    holes: list[int] = field(default_factory=list)
+    is_doubted: bool = False
+    is_capped: bool = False
+
+    @property
+    def allowance(self) -> int:
+        """Alerts that this stretch may still create."""
+        return max(0, self.course.budget - self.reserve)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether later pages are of any use."""
+        return self.cut is None and not self.is_doubted
+
+    def cut_at(self, place: int) -> None:
+        """Believe nothing at or after this position."""
+        # A document with several times may be found by a later one than it is ordered by.
+        place = max(place, position(self.window.start))
+        self.cut = place if self.cut is None else min(self.cut, place)
+
+    def leave_hole(self, place: int) -> None:
+        """Do not believe this one position."""
+        if position(self.window.start) <= place < position(self.window.end):
+            self.holes.append(place)
+        else:
+            self.is_doubted = True
+
+    @property
+    def left(self) -> Window | None:
+        """The part after the cut, where there is one."""
+        if self.cut is None:
+            return None
+        return Window(from_position(self.cut), self.window.end)
+
+    def believed(self) -> tuple[Window, ...]:
+        """The parts of the window that were searched and whose alerts are all confirmed."""
+        if self.is_doubted:
+            return ()
+        window = self.window if self.cut is None else covered_until_cap(self.window, self.cut)
+        return tuple(without_instants(window, self.holes)) if window else ()

@@ -1,0 +1,160 @@
+"""What one execution of one rule did, how it is told apart from a failed one, and how it is stored."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+from lolbin_rules.plan.window import Window
+from lolbin_rules.rule.model import Rule
+from lolbin_rules.store.port import Document, Key
+
+__all__ = ["Execution", "Kind", "Status", "Tally", "record_document"]
+
+Kind: TypeAlias = Literal["scheduled", "manual"]
+
+
+class Status(enum.StrEnum):
+    """How an execution ended, in Kibana's words."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL_FAILURE = "partial failure"
+    """Alerts were written, but something is left: a shard, an index, hits over the cap, a document."""
+    FAILED = "failed"
+    """Nothing of what was planned may be believed; all of it is searched again."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an execution has done so far; the one thing in an execution that changes.
+
+    Attributes:
+        hits: documents that matched, each time they were read.
+        alerts: alerts that were created.
+        duplicates: hits, or groups of hits, whose alert was there already.
+        suppressed: member events that were created in the groups of a rule with suppression.
+        dead_letters: alerts that the index refused and that were written without the copied source.
+        deferred: hits that `max_alerts` left to later executions.
+        raised: what each created alert says, for those who watch; at most `max_alerts` sentences.
+        searched: the windows that were searched and may be believed.
+        search_time: time spent reading, of the batch that the rule was in.
+        write_time: time spent writing alerts, of the batch that the rule was in.
+        failures: why what was planned was not done; any makes the execution failed unless something was.
+        problems: what is left undone or uncertain although the execution went on.
+        warnings: what an operator should know although nothing is lost.
+    """
+
+    hits: int = 0
+    alerts: int = 0
+    duplicates: int = 0
+    suppressed: int = 0
+    dead_letters: int = 0
+    deferred: int = 0
+    raised: list[str] = field(default_factory=list)
+    searched: list[Window] = field(default_factory=list)
+    search_time: timedelta = timedelta()
+    write_time: timedelta = timedelta()
+    failures: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> Status:
+        """Failed if nothing can be believed for a failure, partial failure if something is left, else succeeded."""
+        if self.failures and not self.searched:
+            return Status.FAILED
+        return Status.PARTIAL_FAILURE if self.failures or self.problems else Status.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution of one rule.
+
+    Attributes:
+        rule: the rule as it was executed.
+        kind: `scheduled` by its interval, or `manual`, asked for by a person.
+        started_at: when it began, by the store's clock.
+        now: the time it was planned for.
+        planned: the windows it was to search: the current one first, then the backlog.
+        tally: what it did.
+        uuid: names the execution in its record and in every alert it made.
+    """
+
+    rule: Rule
+    kind: Kind
+    started_at: datetime
+    now: datetime
+    planned: tuple[Window, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def status(self) -> Status:
+        """See `Tally.status`."""
+        return self.tally.status
+
+    @property
+    def reason(self) -> str:
+        """Everything that failed, is left or should be known, as sentences; empty where all is well."""
+        return " ".join(_once(self.tally.failures + self.tally.problems + self.tally.warnings))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as it is stored and printed; times are ISO 8601 in UTC, durations milliseconds."""
+        tally = self.tally
+        return {
+            "@timestamp": _text(self.started_at),
+            "rule": {"id": self.rule.id, "name": self.rule.name, "version": self.rule.version},
+            "execution": {
+                "uuid": self.uuid,
+                "kind": self.kind,
+                "status": self.status.value,
+                "reason": self.reason,
+                "intended": _text(self.now),
+            },
+            "planned": [_span(window) for window in self.planned],
+            "searched": [_span(window) for window in tally.searched],
+            "window": _hull(self.planned),
+            "hits": tally.hits,
+            "alerts": tally.alerts,
+            "duplicates": tally.duplicates,
+            "suppressed": tally.suppressed,
+            "dead_letters": tally.dead_letters,
+            "deferred": tally.deferred,
+            "search_ms": _milliseconds(tally.search_time),
+            "write_ms": _milliseconds(tally.write_time),
+            "failures": _once(tally.failures),
+            "problems": _once(tally.problems),
+            "warnings": _once(tally.warnings),
+        }
+
+
+def record_document(execution: Execution, prefix: str) -> Document:
+    """The execution's record in the month's index of executions."""
+    index = f"{prefix}-executions-{execution.started_at:%Y.%m}"
+    return Document(Key(index, execution.uuid), execution.to_json())
+
+
+def _once(sentences: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(sentences))
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _span(window: Window) -> dict[str, str]:
+    return {"start": _text(window.start), "end": _text(window.end)}
+
+
+def _hull(windows: tuple[Window, ...]) -> dict[str, str] | None:
+    if not windows:
+        return None
+    return _span(Window(min(window.start for window in windows), max(window.end for window in windows)))
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration / timedelta(milliseconds=1))

@@ -1,0 +1,295 @@
+"""Execute rules: search, then alerts, then coverage, then the record of it.
+
+The order is the guarantee. Alerts are confirmed before coverage says that their time was searched; coverage that is
+never written costs a second search, whose alerts are there already.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from lolbin_rules.errors import StoreError
+from lolbin_rules.execution.coverage_documents import close_coverage, load_coverage, save_coverage
+from lolbin_rules.execution.fields import fit_to_indices
+from lolbin_rules.execution.fold import fold_groups
+from lolbin_rules.execution.progress import Course, Stretch
+from lolbin_rules.execution.record import Execution, Kind, record_document
+from lolbin_rules.execution.search import Answer, Search, in_window, search
+from lolbin_rules.execution.write import AlertWriter
+from lolbin_rules.plan.coverage import Coverage, opened
+from lolbin_rules.plan.logic import Logic
+from lolbin_rules.plan.plan import plan, tolerance
+from lolbin_rules.plan.window import Spans, Window, before, floor
+from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.store.port import Hit, Store, Verdict
+
+__all__ = ["Orders", "disable", "execute"]
+
+LOG = logging.getLogger(__name__)
+COUNT_WITHIN = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is to be executed.
+
+    Attributes:
+        rules: the rules that are due.
+        lists: the named lists, by id.
+        now: the time to plan for; where it is ahead of the store's clock, the store's clock is believed.
+        prefix: what the names of the indices that are written begin with.
+        kind: `scheduled`: the current window and what is uncovered; `manual`: just `spans`.
+        spans: for a manual execution: what to search, by rule id.
+        gap_horizon: how far back a scheduled execution looks for uncovered time.
+    """
+
+    rules: Sequence[Rule]
+    lists: Mapping[str, NamedList]
+    now: datetime
+    prefix: str = "lolbin"
+    kind: Kind = "scheduled"
+    spans: Mapping[str, tuple[Window, ...]] = field(default_factory=dict)
+    gap_horizon: timedelta = timedelta(days=7)
+
+
+def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> list[Execution]:
+    """Execute every rule of the orders once; one rule's failure never stops another's.
+
+    Args:
+        orders: what is to be executed.
+        store: where events are read and alerts written.
+        convicted: ids of rules that made a common request fail last time; they are searched alone. Updated in place.
+
+    Returns:
+        One execution for each rule, in the order of the rules. Nothing is raised for what the store does.
+    """
+    courses = [Course(_execution(rule, orders, orders.now)) for rule in orders.rules]
+    with _failing(courses, "The store's clock could not be read"):
+        started_at = floor(store.clock())
+        courses = [Course(_execution(rule, orders, started_at)) for rule in orders.rules]
+        _execute(courses, orders, store, set() if convicted is None else convicted)
+    _record(courses, orders, store)
+    return [course.execution for course in courses]
+
+
+def disable(orders: Orders, store: Store) -> None:
+    """Note that the rules of these orders are disabled: from now on their time is not asked.
+
+    Raises:
+        StoreError: their coverage could not be read or written.
+    """
+    courses = [Course(_execution(rule, orders, orders.now)) for rule in orders.rules]
+    if courses:
+        close_coverage(courses, store, orders.prefix)
+        for course in courses:
+            for sentence in course.tally.failures:
+                LOG.warning("%s: %s", course.rule.id, sentence)
+
+
+def _execution(rule: Rule, orders: Orders, started_at: datetime) -> Execution:
+    return Execution(rule, orders.kind, started_at=started_at, now=floor(min(orders.now, started_at)))
+
+
+class _failing:  # noqa: N801 - reads as the statement it stands in
+    """Fail these courses where the store fails, and go on."""
+
+    def __init__(self, courses: Iterable[Course], doing: str) -> None:
+        self._courses = courses
+        self._doing = doing
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, StoreError):
+            return False
+        for course in self._courses:
+            course.give_up(f"{self._doing}: {error}")
+        return True
+
+
+def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted: set[str]) -> None:
+    fit_to_indices(courses, orders.lists, store)
+    ready = [course for course in courses if course.compiled]
+    with _failing(ready, "The coverage could not be read or written"):
+        _open(ready, orders, store)
+        ready = [course for course in ready if not course.tally.failures]
+        for course in ready:
+            with course.isolated("Planning"):
+                _plan(course, orders)
+    _search_all(ready, store, AlertWriter(store, orders.prefix), convicted)
+    for course in ready:
+        _settle_groups(course, store, orders.prefix)
+        _tell_what_is_left(course, store)
+    with _failing(ready, "The coverage could not be written"):
+        _save(ready, orders, store)
+
+
+def _open(courses: Sequence[Course], orders: Orders, store: Store) -> None:
+    """Read each rule's coverage and begin what is new: the rule, or its logic."""
+
+    def begin(course: Course) -> Coverage:
+        rule, execution = course.rule, course.execution
+        if orders.kind == "scheduled":
+            return opened(course.coverage, rule.id, execution.now, rule.lookback, course.fingerprint)
+        return _asked_for(course, orders.spans[rule.id])
+
+    load_coverage(courses, store, orders.prefix)
+    before = {course.rule.id: course.coverage for course in courses}
+    save_coverage([course for course in courses if not course.tally.failures], begin, store, orders.prefix)
+    load_coverage([course for course in courses if course.coverage != before[course.rule.id]], store, orders.prefix)
+
+
+def _asked_for(course: Course, spans: Iterable[Window]) -> Coverage:
+    """The coverage after a person asked for these spans: nothing else of a rule that never ran becomes asked."""
+    rule, coverage = course.rule, course.coverage
+    logic = Logic(course.fingerprint, before(course.execution.started_at, rule.lookback))
+    if coverage is None:
+        coverage = replace(Coverage.begin(rule.id, logic.since, logic.fingerprint), asked=Spans())
+    elif coverage.logics.current.fingerprint != logic.fingerprint:
+        coverage = replace(coverage, logics=coverage.logics.edited(logic))
+    for span in spans:
+        coverage = coverage.with_asked(span)
+    return coverage
+
+
+def _plan(course: Course, orders: Orders) -> None:
+    if course.coverage is None:
+        return
+    rule, now = course.rule, course.execution.now
+    if orders.kind == "manual":
+        course.stretches = [Stretch(course, window) for window in orders.spans[rule.id]]
+        return
+    planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon)
+    share = max(1, rule.max_alerts // 4) if planned.backlog else 0
+    course.stretches = [Stretch(course, planned.current, reserve=share)]
+    oldest_then_newest = [*planned.backlog[-1:], *planned.backlog[:-1]]
+    course.stretches += [Stretch(course, window) for window in oldest_then_newest]
+    course.tally.warnings += [
+        f"The time {window} was never searched and lies beyond the gap horizon; search it with once --from --to."
+        for window in planned.expired
+    ]
+
+
+def _search_all(courses: Sequence[Course], store: Store, writer: AlertWriter, convicted: set[str]) -> None:
+    """First everybody's current window, then everybody's backlog, rules with the same window in one request."""
+    rounds = max((len(course.stretches) for course in courses), default=0)
+    for number in range(rounds):
+        stretches = [course.stretches[number] for course in courses if number < len(course.stretches)]
+        for together in _batches([stretch for stretch in stretches if not stretch.course.is_blind], convicted):
+            _search(together, store, writer, convicted)
+
+
+def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[list[Stretch]]:
+    batches: dict[object, list[Stretch]] = {}
+    for stretch in stretches:
+        rule = stretch.course.rule
+        alone = rule.id if rule.id in convicted else ""
+        batches.setdefault((rule.index, stretch.window, alone), []).append(stretch)
+    return list(batches.values())
+
+
+def _search(stretches: Sequence[Stretch], store: Store, writer: AlertWriter, convicted: set[str]) -> None:
+    by_rule = {stretch.course.rule.id: stretch for stretch in stretches}
+    spent_writing = 0.0
+
+    def consume(found: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
+        nonlocal spent_writing
+        began = time.perf_counter()
+        writer.take([(by_rule[name], hits) for name, hits in found.items() if by_rule[name].wants_more])
+        spent_writing += time.perf_counter() - began
+        return {name for name, stretch in by_rule.items() if not stretch.wants_more}
+
+    first = stretches[0]
+    queries = {name: stretch.course.query for name, stretch in by_rule.items()}
+    began = time.perf_counter()
+    answers = search(Search(first.course.rule.index, queries, first.window), store, consume)
+    spent = time.perf_counter() - began
+    for name, answer in answers.items():
+        _believe(by_rule[name], answer)
+        by_rule[name].course.tally.search_time += timedelta(seconds=spent - spent_writing)
+        by_rule[name].course.tally.write_time += timedelta(seconds=spent_writing)
+    failed = {name for name, answer in answers.items() if answer.is_failed}
+    convicted.difference_update(answers.keys() - failed)
+    if failed != answers.keys():
+        convicted.update(failed)
+
+
+def _believe(stretch: Stretch, answer: Answer) -> None:
+    if answer.is_whole:
+        return
+    stretch.is_doubted = True
+    noted = stretch.course.tally.failures if answer.is_failed else stretch.course.tally.problems
+    noted.extend(answer.problems)
+
+
+def _settle_groups(course: Course, store: Store, prefix: str) -> None:
+    """Suppressed groups must be counted exactly before anyone may believe that their time is done."""
+    try:
+        course.tally.problems += fold_groups(sorted(course.groups), store, prefix)
+    except StoreError as error:
+        course.give_up(f"The counts of suppressed alerts could not be brought up to date: {error}")
+
+
+def _tell_what_is_left(course: Course, store: Store) -> None:
+    for stretch in course.stretches:
+        if course.is_blind or (course.compiled and course.compiled.left_out):
+            stretch.is_doubted = True
+        if stretch.is_capped and stretch.left:
+            _tell_of_cap(stretch, stretch.left, store)
+
+
+def _tell_of_cap(stretch: Stretch, left: Window, store: Store) -> None:
+    course = stretch.course
+    query = {"bool": {"filter": [course.query, in_window(left)]}}
+    try:
+        course.tally.deferred += store.count(course.rule.index, query, within=COUNT_WITHIN).value
+        many = f"{course.tally.deferred} hits"
+    except StoreError:
+        many = "hits (how many could not be counted)"
+    course.tally.problems.append(
+        f"The cap of {course.rule.max_alerts} alerts was reached; {many} from {left.start.isoformat()} on "
+        "are left to the next executions, none is dropped. Raise max_alerts or make the rule narrower if this goes on."
+    )
+
+
+def _save(courses: Sequence[Course], orders: Orders, store: Store) -> None:
+    """Write what was searched with success; only then is it counted as searched."""
+
+    def searched(course: Course) -> Coverage:
+        coverage, rule = course.coverage, course.rule
+        if coverage is None:
+            raise AssertionError("a course that was planned has a coverage")
+        for stretch in course.stretches:
+            for window in stretch.believed():
+                coverage = coverage.with_searched(
+                    window, course.execution.started_at, course.fingerprint, tolerance(rule.interval, rule.lookback)
+                )
+            if stretch.is_capped and stretch.left and not stretch.is_doubted:
+                coverage = coverage.with_deferred(stretch.left, course.execution.started_at)
+        return coverage
+
+    planned = [course for course in courses if course.stretches and course.coverage is not None]
+    failures = {course.rule.id: len(course.tally.failures) for course in planned}
+    save_coverage(planned, searched, store, orders.prefix)
+    for course in planned:
+        if len(course.tally.failures) == failures[course.rule.id]:
+            course.tally.searched = [window for stretch in course.stretches for window in stretch.believed()]
+
+
+def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:
+    """Write the records; an execution whose record is lost has still done what it did."""
+    for course in courses:
+        course.execution = replace(course.execution, planned=tuple(stretch.window for stretch in course.stretches))
+    try:
+        outcomes = store.create([record_document(course.execution, orders.prefix) for course in courses])
+    except StoreError as error:
+        LOG.warning("The records of %d executions could not be written: %s", len(courses), error)
+        return
+    for course, outcome in zip(courses, outcomes, strict=True):
+        if outcome.verdict not in {Verdict.CREATED, Verdict.EXISTS}:
+            LOG.warning("The record of %s could not be written: %s", course.rule.id, outcome.reason)

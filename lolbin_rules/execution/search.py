@@ -1,0 +1,126 @@
+"""Many rules searched in one request, and who is to blame when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from lolbin_rules.errors import StoreForbidden, StoreOverwhelmed, StoreRejected, StoreUnavailable
+from lolbin_rules.plan.window import Window, position
+from lolbin_rules.store.port import Hit, Page, Query, Scan, ShardFailure, Store
+
+__all__ = ["TIMESTAMP", "Answer", "Consumer", "Search", "in_window", "search"]
+
+TIMESTAMP = "@timestamp"
+
+Consumer = Callable[[Mapping[str, Sequence[Hit]]], AbstractSet[str]]
+"""Takes the hits of one page by name, in order; answers which names want no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Several named queries over the same indices and the same window."""
+
+    index: tuple[str, ...]
+    queries: Mapping[str, Query]
+    window: Window
+    within: timedelta = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one name after a search.
+
+    Attributes:
+        problems: what is missing, as sentences; empty where every shard answered for all of the window that was wanted.
+        is_failed: there was no answer at all, or it broke off.
+    """
+
+    problems: tuple[str, ...] = ()
+    is_failed: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it may be believed that there are no other hits."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubts:
+    problems: tuple[str, ...]
+    is_query_at_fault: bool
+
+
+def in_window(window: Window) -> Query:
+    """Documents whose time, or one of whose times, lies in the half-open window."""
+    bounds = {"gte": position(window.start), "lt": position(window.end)}
+    return {"range": {TIMESTAMP: {**bounds, "format": "epoch_millis"}}}
+
+
+def search(asked: Search, store: Store, consume: Consumer) -> dict[str, Answer]:
+    """Read every hit of every name in order of time and hand it on; say for each name whether it may be believed.
+
+    A request that is refused, is too heavy, or that some shard refuses is cut in halves until the query at fault stands
+    alone: the others are answered. Hits may then be handed on twice.
+    """
+    try:
+        doubts = _read(asked, store, consume)
+    except StoreForbidden as error:
+        return _all(asked, str(error))
+    except (StoreRejected, StoreOverwhelmed) as error:
+        return _halves(asked, store, consume) or _all(asked, str(error))
+    except StoreUnavailable as error:
+        return _all(asked, str(error))
+    if doubts.is_query_at_fault and (answers := _halves(asked, store, consume)):
+        return answers
+    return {name: Answer(doubts.problems) for name in asked.queries}
+
+
+def _all(asked: Search, problem: str) -> dict[str, Answer]:
+    return {name: Answer((problem,), is_failed=True) for name in asked.queries}
+
+
+def _halves(asked: Search, store: Store, consume: Consumer) -> dict[str, Answer]:
+    names = sorted(asked.queries)
+    if len(names) == 1:
+        return {}
+    middle = len(names) // 2
+    answers: dict[str, Answer] = {}
+    for half in (names[:middle], names[middle:]):
+        answers |= search(replace(asked, queries={name: asked.queries[name] for name in half}), store, consume)
+    return answers
+
+
+def _read(asked: Search, store: Store, consume: Consumer) -> _Doubts:
+    queries = dict(asked.queries)
+    request = Scan(asked.index, queries, in_window(asked.window), order_by=TIMESTAMP, within=asked.within)
+    problems: list[str] = []
+    is_query_at_fault = False
+    for page in store.scan(request):
+        problems += _problems(page)
+        is_query_at_fault |= any(failure.is_query_at_fault for failure in page.failures)
+        for name in consume(_by_name(page.hits)):
+            queries.pop(name, None)
+    return _Doubts(tuple(dict.fromkeys(problems)), is_query_at_fault)
+
+
+def _by_name(hits: Iterable[Hit]) -> dict[str, list[Hit]]:
+    found: dict[str, list[Hit]] = {}
+    for hit in hits:
+        for name in sorted(hit.names):
+            found.setdefault(name, []).append(hit)
+    return found
+
+
+def _problems(page: Page) -> list[str]:
+    problems = [_sentence(failure) for failure in page.failures]
+    if page.timed_out:
+        problems.append("The search ran out of time on some shards; the window is searched again.")
+    return problems
+
+
+def _sentence(failure: ShardFailure) -> str:
+    place = f"Shard {failure.shard} of {failure.index}" if failure.index else "A shard"
+    return f"{place} did not answer: {failure.reason}; the window is searched again."

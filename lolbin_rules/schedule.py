@@ -1,0 +1,251 @@
+"""Ticks: when which rules are executed. The only importer of APScheduler, which says "now" and nothing else.
+
+What to search is never told by a tick but by coverage, so a late, missed or doubled tick loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from lolbin_rules.alert.templates import templates
+from lolbin_rules.errors import StoreError, StoreForbidden
+from lolbin_rules.execution.record import Execution, Status
+from lolbin_rules.execution.run import Orders, disable, execute
+from lolbin_rules.rule.load import read
+from lolbin_rules.rule.model import Rule
+from lolbin_rules.rule.ruleset import RuleSet
+from lolbin_rules.settings import RunnerSettings
+from lolbin_rules.store.port import Store
+
+__all__ = ["Batch", "Runner", "batches", "next_slot"]
+
+LOG = logging.getLogger(__name__)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+THREADS = 4
+LONGEST_WAIT = timedelta(minutes=1)
+
+# A tick that comes late is still wanted, several missed ones are one, and a slow batch is not run beside itself.
+JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rules that are searched in the same requests because they share indices, interval and lookback."""
+
+    index: tuple[str, ...]
+    interval: timedelta
+    lookback: timedelta
+
+    @property
+    def name(self) -> str:
+        """Names the batch stably: the same for the same indices and times, on every machine."""
+        text = f"{','.join(self.index)} {self.interval.total_seconds()} {self.lookback.total_seconds()}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def phase(self) -> timedelta:
+        """How far into its interval the batch ticks, so that batches do not all come at once."""
+        return timedelta(seconds=int(self.name, 16) % int(self.interval.total_seconds()))
+
+
+def batches(rules: Mapping[str, Rule]) -> dict[Batch, list[Rule]]:
+    """The enabled rules by batch."""
+    found: dict[Batch, list[Rule]] = {}
+    for rule in rules.values():
+        if rule.enabled:
+            found.setdefault(Batch(rule.index, rule.interval, rule.lookback), []).append(rule)
+    return found
+
+
+def next_slot(batch: Batch, now: datetime) -> datetime:
+    """The first moment after `now` that is a whole number of intervals and the batch's phase after 1970."""
+    slots = (now - EPOCH - batch.phase) // batch.interval
+    return EPOCH + batch.phase + (slots + 1) * batch.interval
+
+
+@dataclass(slots=True)
+class Runner:
+    """Executes rules by their intervals until it is told to stop.
+
+    Attributes:
+        store: where events are read and alerts written.
+        settings: see `RunnerSettings`.
+        rules: files and folders of rules.
+        clock: the present time.
+        report: called with every execution, from any thread.
+    """
+
+    store: Store
+    settings: RunnerSettings
+    rules: tuple[Path, ...]
+    clock: Callable[[], datetime]
+    report: Callable[[Execution], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _ruleset: RuleSet = field(default_factory=RuleSet)
+    _signature: object = None
+    _convicted: set[str] = field(default_factory=set)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _scheduler: BackgroundScheduler = field(
+        default_factory=lambda: BackgroundScheduler(
+            timezone=UTC, executors={"default": ThreadPoolExecutor(THREADS)}, job_defaults=JOB_DEFAULTS
+        )
+    )
+
+    def run(self) -> None:
+        """Work until `stop` is called; then let what is under way finish for as long as `stop_grace`, and return.
+
+        Raises:
+            RuleSetError: at the start, and only then, the rules are faulty.
+        """
+        read(self.rules).raise_if_faulty()
+        if not self._prepare():
+            return
+        self._scheduler.start()
+        self._scheduler.add_job(self.reload, IntervalTrigger(seconds=self.settings.reload_interval.total_seconds()))
+        self.reload()
+        self.stopping.wait()
+        self._shut_down()
+
+    def stop(self) -> None:
+        """Begin no more executions, and end `run`; a second call abandons what is under way at once."""
+        if self.stopping.is_set():
+            self.store.stop()
+        self.stopping.set()
+
+    def tick(self, batch: Batch) -> None:
+        """Execute the batch's rules, unless they are being executed already."""
+        lock = self._locks.setdefault(batch.name, threading.Lock())
+        if self.stopping.is_set() or not lock.acquire(blocking=False):
+            return
+        try:
+            rules = batches(self._ruleset.rules).get(batch, [])
+            for execution in execute(self._orders(rules), self.store, self._convicted):
+                self.report(execution)
+        finally:
+            lock.release()
+
+    def reload(self) -> None:
+        """Take up changed rule files. Rules of files that became faulty go on as they were."""
+        signature = _signature(self.rules)
+        if signature == self._signature:
+            return
+        self._signature = signature
+        read_anew = read(self.rules)
+        for fault in read_anew.faults:
+            LOG.error("%s", fault)
+        self._ruleset = _with_survivors(self._ruleset, read_anew)
+        self._close_disabled()
+        self._reschedule()
+
+    def _orders(self, rules: Sequence[Rule]) -> Orders:
+        settings = self.settings
+        return Orders(
+            rules, self._ruleset.lists, self.clock(), prefix=settings.prefix, gap_horizon=settings.gap_horizon
+        )
+
+    def _prepare(self) -> bool:
+        """Put index templates in place; False if stopped before the store could be reached."""
+        wait = timedelta(seconds=1)
+        while not self.stopping.is_set():
+            try:
+                self.store.prepare(templates(self.settings.prefix))
+            except StoreForbidden as error:
+                LOG.warning(
+                    "%s Index templates are taken to be in place; if not, run `lolbin-rules setup` once.", error
+                )
+            except StoreError as error:
+                LOG.warning("%s Trying again in %.0f s.", error, wait.total_seconds())
+                self.stopping.wait(wait.total_seconds())
+                wait = min(2 * wait, LONGEST_WAIT)
+                continue
+            return True
+        return False
+
+    def _close_disabled(self) -> None:
+        disabled = [rule for rule in self._ruleset.rules.values() if not rule.enabled]
+        try:
+            disable(self._orders(disabled), self.store)
+        except StoreError as error:
+            LOG.warning("Disabled rules could not be marked as such: %s", error)
+            self._signature = None  # look again at the next reload
+
+    def _reschedule(self) -> None:
+        wanted = {batch.name: batch for batch in batches(self._ruleset.rules)}
+        for job in self._scheduler.get_jobs():
+            if job.args and job.id not in wanted:
+                job.remove()
+        for name, batch in wanted.items():
+            if self._scheduler.get_job(name) is None:
+                now = self.clock()
+                seconds = int(batch.interval.total_seconds())
+                trigger = IntervalTrigger(seconds=seconds, start_date=next_slot(batch, now), timezone=UTC)
+                self._scheduler.add_job(self.tick, trigger, args=[batch], id=name)
+                self._scheduler.add_job(self.tick, args=[batch], id=f"{name}-first", replace_existing=True)
+
+    def _shut_down(self) -> None:
+        abandon = threading.Timer(self.settings.stop_grace.total_seconds(), self.store.stop)
+        abandon.start()
+        try:
+            self._scheduler.shutdown(wait=True)
+        finally:
+            abandon.cancel()
+
+
+def _signature(paths: tuple[Path, ...]) -> object:
+    """Changes when a rule file is added, removed or written."""
+    files = {file for path in paths for file in (path.rglob("*.y*ml") if path.is_dir() else [path])}
+    found = []
+    for file in sorted(files):
+        try:
+            state = file.stat()
+        except OSError:
+            continue
+        found.append((str(file), state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+def _with_survivors(before: RuleSet, now: RuleSet) -> RuleSet:
+    """The rules as they are now, and those of before whose file cannot be read at present."""
+    faulty = {fault.path for fault in now.faults}
+    lost = {
+        rule_id: rule
+        for rule_id, rule in before.rules.items()
+        if rule_id not in now.rules and before.origin[rule_id].rpartition(":")[0] in faulty
+    }
+    if not lost:
+        return now
+    return replace(
+        now,
+        rules={**now.rules, **lost},
+        lists={**before.lists, **now.lists},
+        origin={**{rule_id: before.origin[rule_id] for rule_id in lost}, **now.origin},
+    )
+
+
+def log_execution(execution: Execution) -> None:
+    """Write what an execution did to the log: every alert, then a line of figures."""
+    tally = execution.tally
+    for sentence in tally.raised:
+        LOG.warning("ALERT %s", sentence)
+    level = {Status.SUCCEEDED: logging.INFO, Status.PARTIAL_FAILURE: logging.WARNING, Status.FAILED: logging.ERROR}
+    LOG.log(
+        level[execution.status],
+        "%s: %s; %d hits, %d alerts, %d duplicates.%s",
+        execution.rule.id,
+        execution.status.value,
+        tally.hits,
+        tally.alerts,
+        tally.duplicates,
+        f" {execution.reason}" if execution.reason else "",
+        extra={"lolbin": {"execution": execution.to_json()}},
+    )

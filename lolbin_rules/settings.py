@@ -1,0 +1,117 @@
+"""The environment -> frozen settings. Secrets come from here or from files that it names, and are never printed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from lolbin_rules.errors import SettingsError
+from lolbin_rules.rule.duration import parse_duration
+
+__all__ = ["ElasticsearchSettings", "RunnerSettings", "read_settings"]
+
+
+def _duration(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _paths(value: Any) -> Any:
+    return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Secret = SecretStr | None
+
+
+class ElasticsearchSettings(BaseSettings):
+    """How to reach the cluster: `ELASTICSEARCH_URL` and its companions.
+
+    Each secret may stand in the variable or in a file named by the same variable with `_FILE` behind it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ELASTICSEARCH_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    url: str | None = None
+    username: str | None = None
+    password: Secret = None
+    password_file: Path | None = None
+    api_key: Secret = None
+    api_key_file: Path | None = None
+    bearer_token: Secret = None
+    bearer_token_file: Path | None = None
+    ca_certs: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    verify_certs: bool = True
+    request_timeout: Duration = timedelta(seconds=30)
+
+    def secret(self, name: Literal["password", "api_key", "bearer_token"]) -> str | None:
+        """The secret of that name, from the environment or its file.
+
+        Raises:
+            SettingsError: both are given, or the file cannot be read or is empty.
+        """
+        given: SecretStr | None = getattr(self, name)
+        path: Path | None = getattr(self, f"{name}_file")
+        variable = f"ELASTICSEARCH_{name.upper()}"
+        if given and path:
+            raise SettingsError(f"{variable} and {variable}_FILE are both set; which is meant is unknown. Unset one.")
+        if path is None:
+            return given.get_secret_value() if given else None
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+            raise SettingsError(f"{variable}_FILE names {path}, which cannot be read: {reason}.") from error
+        if not text:
+            raise SettingsError(f"{variable}_FILE names {path}, which is empty. Put the secret in it.")
+        return text
+
+
+class RunnerSettings(BaseSettings):
+    """How the runner works: the `LOLBIN_*` variables.
+
+    Attributes:
+        rules: files and folders of rules, separated by `:`; empty means the shipped rules.
+        prefix: what the names of all indices that are written begin with.
+        log_format: `json` (ECS) or `text`.
+        log_level: as Python's logging names it.
+        gap_horizon: how far back time that was not searched is searched without being asked.
+        reload_interval: how often rule files are looked at for changes.
+        stop_grace: how long a stop waits for an execution to finish before it is abandoned.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LOLBIN_", frozen=True, extra="ignore")
+
+    rules: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)] = ()
+    prefix: str = Field(default="lolbin", pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    gap_horizon: Duration = timedelta(days=7)
+    reload_interval: Duration = timedelta(seconds=10)
+    stop_grace: Duration = timedelta(seconds=20)
+
+
+def read_settings() -> tuple[ElasticsearchSettings, RunnerSettings]:
+    """Both kinds of settings from the environment.
+
+    Raises:
+        SettingsError: a variable has a value that means nothing; every faulty one is named.
+    """
+    faults: list[str] = []
+    read: list[Any] = []
+    for model, prefix in ((ElasticsearchSettings, "ELASTICSEARCH_"), (RunnerSettings, "LOLBIN_")):
+        try:
+            read.append(model())
+        except ValidationError as error:
+            faults += [f"{prefix}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+    if faults:
+        raise SettingsError("the environment cannot be understood:\n" + "\n".join(faults))
+    elasticsearch, runner = read
+    return elasticsearch, runner
