@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 .PHONY: help run test test-es9 lint node clean
 
 help:
-	@echo 'make run       run the rules: without settings on a simulated fleet, with ELASTICSEARCH_URL=... on a cluster'
+	@echo 'make run       run the rules by their intervals on the cluster at ELASTICSEARCH_URL, until Ctrl-C'
 	@echo 'make test      run all tests; ARGS="-k name" passes options on to pytest'
 	@echo 'make lint      check style, format and types'
 	@echo 'make node      run an Elasticsearch node at http://127.0.0.1:9200 until Ctrl-C (needs java and mvn)'

@@ -17,7 +17,13 @@ from lolbin_rules.rule.model import Rule
 MAPPING: dict[str, Any] = {
     "date_detection": False,
     "dynamic_templates": [
-        {"addresses": {"path_match": ["*.ip", "related.ip"], "match_mapping_type": "string", "mapping": {"type": "ip"}}},
+        {
+            "addresses": {
+                "path_match": ["*.ip", "related.ip"],
+                "match_mapping_type": "string",
+                "mapping": {"type": "ip"},
+            }
+        },
         {"text": {"match_mapping_type": "string", "mapping": {"type": "keyword", "ignore_above": 1024}}},
     ],
     "properties": {
@@ -55,9 +61,9 @@ def create_index(client: Elasticsearch, index: str, mapping: Mapping[str, Any] =
 
 def index_events(client: Elasticsearch, events: Iterable[tuple[str, str, Any]]) -> int:
     """Write (index, id, source) and make them searchable; every one must be taken. How many."""
-    written, indices = 0, set()
+    written, indices = 0, set[str]()
     for chunk in _chunks(events, 2000):
-        lines = []
+        lines: list[Any] = []
         for index, name, source in chunk:
             indices.add(index)
             body = source if isinstance(source, bytes) else orjson.dumps(source)

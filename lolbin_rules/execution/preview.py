@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from lolbin_rules.alert import fields
@@ -20,6 +21,9 @@ from lolbin_rules.rule.model import NamedList
 from lolbin_rules.store.port import Hit, Store
 
 __all__ = ["Preview", "preview"]
+
+WITHIN = timedelta(minutes=10)
+"""A person waits for it, and may look at years."""
 
 
 @dataclass(slots=True)
@@ -81,7 +85,7 @@ def preview(course: Course, window: Window, lists: Mapping[str, NamedList], stor
         return set()
 
     rule = course.rule
-    answers = search(Search(rule.index, {rule.id: course.query}, window), store, consume)
+    answers = search(Search(rule.index, {rule.id: course.query}, window, WITHIN), store, consume)
     for answer in answers.values():
         (course.tally.failures if answer.is_failed else course.tally.problems).extend(answer.problems)
     course.execution = replace(course.execution, planned=(window,))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from lolbin_rules.alert.build import ExecutionContext
@@ -15,7 +16,24 @@ from lolbin_rules.query.compiled import Compiled
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Key, Query, Seen
 
-__all__ = ["Course", "Stretch"]
+__all__ = ["Course", "Stretch", "isolated"]
+
+LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def isolated(doing: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell of any fault in a sentence instead of raising it: what one rule or document brings about stops there.
+
+    Args:
+        doing: what is being done, such as "Compiling the rule".
+        tell: what to do with the sentence.
+    """
+    try:
+        yield
+    except Exception as error:
+        LOG.debug("%s failed", doing, exc_info=error)
+        tell(f"{doing} failed with {type(error).__name__}: {error}. The time is searched again.")
 
 
 @dataclass(slots=True)
@@ -85,13 +103,9 @@ class Course:
         for stretch in self.stretches:
             stretch.is_doubted = True
 
-    @contextmanager
-    def isolated(self, doing: str) -> Iterator[None]:
+    def isolated(self, doing: str) -> AbstractContextManager[None]:
         """Turn any fault of this rule into a failed execution, so that it never stops the others."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - the one broad except: one rule's fault must not stop the others
-            self.give_up(f"{doing} failed with {type(error).__name__}: {error}. The time is searched again.")
+        return isolated(doing, self.give_up)
 
 
 @dataclass(slots=True)

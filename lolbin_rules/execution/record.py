@@ -38,7 +38,8 @@ class Tally:
         duplicates: hits, or groups of hits, whose alert was there already.
         suppressed: member events that were created in the groups of a rule with suppression.
         dead_letters: alerts that the index refused and that were written without the copied source.
-        deferred: hits that `max_alerts` left to later executions.
+        is_capped: `max_alerts` was reached before everything was written.
+        deferred: hits that it left to later executions, as far as they could be counted.
         raised: what each created alert says, for those who watch; at most `max_alerts` sentences.
         searched: the windows that were searched and may be believed.
         search_time: time spent reading, of the batch that the rule was in.
@@ -53,6 +54,7 @@ class Tally:
     duplicates: int = 0
     suppressed: int = 0
     dead_letters: int = 0
+    is_capped: bool = False
     deferred: int = 0
     raised: list[str] = field(default_factory=list)
     searched: list[Window] = field(default_factory=list)

@@ -30,6 +30,6 @@ def replay(orders: Orders, window: Window, store: Store) -> Iterator[Execution]:
 def _rest(execution: Execution) -> tuple[Window, ...]:
     """What the cap left of an execution that got on."""
     tally = execution.tally
-    if tally.failures or not tally.alerts or not tally.deferred:
+    if tally.failures or not tally.alerts or not tally.is_capped:
         return ()
     return (Spans(execution.planned) - Spans(tuple(tally.searched))).windows

@@ -46,6 +46,7 @@ class Orders:
         kind: `scheduled`: the current window and what is uncovered; `manual`: just `spans`.
         spans: for a manual execution: what to search, by rule id.
         gap_horizon: how far back a scheduled execution looks for uncovered time.
+        search_within: how long the store may take over one window before it is given up for this time.
     """
 
     rules: Sequence[Rule]
@@ -55,6 +56,7 @@ class Orders:
     kind: Kind = "scheduled"
     spans: Mapping[str, tuple[Window, ...]] = field(default_factory=dict)
     gap_horizon: timedelta = timedelta(days=7)
+    search_within: timedelta = timedelta(minutes=2)
 
 
 def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> list[Execution]:
@@ -71,7 +73,8 @@ def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> 
     courses = [Course(_execution(rule, orders, orders.now)) for rule in orders.rules]
     with _failing(courses, "The store's clock could not be read"):
         started_at = floor(store.clock())
-        courses = [Course(_execution(rule, orders, started_at)) for rule in orders.rules]
+        for course in courses:
+            course.execution = _execution(course.rule, orders, started_at)
         _execute(courses, orders, store, set() if convicted is None else convicted)
     _record(courses, orders, store)
     return [course.execution for course in courses]
@@ -121,7 +124,7 @@ def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted:
         for course in ready:
             with course.isolated("Planning"):
                 _plan(course, orders)
-    _search_all(ready, store, AlertWriter(store, orders.prefix), convicted)
+    _search_all(ready, orders, store, convicted)
     for course in ready:
         _settle_groups(course, store, orders.prefix)
         _tell_what_is_left(course, store)
@@ -175,13 +178,17 @@ def _plan(course: Course, orders: Orders) -> None:
     ]
 
 
-def _search_all(courses: Sequence[Course], store: Store, writer: AlertWriter, convicted: set[str]) -> None:
+def _search_all(courses: Sequence[Course], orders: Orders, store: Store, convicted: set[str]) -> None:
     """First everybody's current window, then everybody's backlog, rules with the same window in one request."""
+    writer = AlertWriter(store, orders.prefix)
     rounds = max((len(course.stretches) for course in courses), default=0)
     for number in range(rounds):
         stretches = [course.stretches[number] for course in courses if number < len(course.stretches)]
         for together in _batches([stretch for stretch in stretches if not stretch.course.is_blind], convicted):
-            _search(together, store, writer, convicted)
+            failed = _search(together, orders.search_within, store, writer)
+            everybody = {stretch.course.rule.id for stretch in together}
+            convicted.difference_update(everybody - failed)
+            convicted.update(failed if failed != everybody else ())
 
 
 def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[list[Stretch]]:
@@ -193,7 +200,8 @@ def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[
     return list(batches.values())
 
 
-def _search(stretches: Sequence[Stretch], store: Store, writer: AlertWriter, convicted: set[str]) -> None:
+def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, writer: AlertWriter) -> set[str]:
+    """Search one window for all these rules; the ids of those that had no answer."""
     by_rule = {stretch.course.rule.id: stretch for stretch in stretches}
     spent_writing = 0.0
 
@@ -207,16 +215,13 @@ def _search(stretches: Sequence[Stretch], store: Store, writer: AlertWriter, con
     first = stretches[0]
     queries = {name: stretch.course.query for name, stretch in by_rule.items()}
     began = time.perf_counter()
-    answers = search(Search(first.course.rule.index, queries, first.window), store, consume)
+    answers = search(Search(first.course.rule.index, queries, first.window, within), store, consume)
     spent = time.perf_counter() - began
     for name, answer in answers.items():
         _believe(by_rule[name], answer)
         by_rule[name].course.tally.search_time += timedelta(seconds=spent - spent_writing)
         by_rule[name].course.tally.write_time += timedelta(seconds=spent_writing)
-    failed = {name for name, answer in answers.items() if answer.is_failed}
-    convicted.difference_update(answers.keys() - failed)
-    if failed != answers.keys():
-        convicted.update(failed)
+    return {name for name, answer in answers.items() if answer.is_failed}
 
 
 def _believe(stretch: Stretch, answer: Answer) -> None:
@@ -246,6 +251,7 @@ def _tell_what_is_left(course: Course, store: Store) -> None:
 def _tell_of_cap(stretch: Stretch, left: Window, store: Store) -> None:
     course = stretch.course
     query = {"bool": {"filter": [course.query, in_window(left)]}}
+    course.tally.is_capped = True
     try:
         course.tally.deferred += store.count(course.rule.index, query, within=COUNT_WITHIN).value
         many = f"{course.tally.deferred} hits"

@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from lolbin_rules.errors import StoreForbidden, StoreOverwhelmed, StoreRejected, StoreUnavailable
+from lolbin_rules.errors import StoreError, StoreForbidden, StoreOverwhelmed, StoreRejected
+from lolbin_rules.execution.progress import isolated
 from lolbin_rules.plan.window import Window, position
 from lolbin_rules.store.port import Hit, Page, Query, Scan, ShardFailure, Store
 
@@ -26,7 +27,7 @@ class Search:
     index: tuple[str, ...]
     queries: Mapping[str, Query]
     window: Window
-    within: timedelta = timedelta(minutes=2)
+    within: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class _Doubts:
     problems: tuple[str, ...]
-    is_query_at_fault: bool
+    may_be_one_query: bool
+    is_failed: bool = False
 
 
 def in_window(window: Window) -> Query:
@@ -65,27 +67,28 @@ def search(asked: Search, store: Store, consume: Consumer) -> dict[str, Answer]:
     A request that is refused, is too heavy, or that some shard refuses is cut in halves until the query at fault stands
     alone: the others are answered. Hits may then be handed on twice.
     """
-    try:
-        doubts = _read(asked, store, consume)
-    except StoreForbidden as error:
-        return _all(asked, str(error))
-    except (StoreRejected, StoreOverwhelmed) as error:
-        return _halves(asked, store, consume) or _all(asked, str(error))
-    except StoreUnavailable as error:
-        return _all(asked, str(error))
-    if doubts.is_query_at_fault and (answers := _halves(asked, store, consume)):
-        return answers
-    return {name: Answer(doubts.problems) for name in asked.queries}
+    doubts = _attempt(asked, store, consume)
+    if doubts.may_be_one_query and len(asked.queries) > 1:
+        return _halves(asked, store, consume)
+    return {name: Answer(doubts.problems, doubts.is_failed) for name in asked.queries}
 
 
-def _all(asked: Search, problem: str) -> dict[str, Answer]:
-    return {name: Answer((problem,), is_failed=True) for name in asked.queries}
+def _attempt(asked: Search, store: Store, consume: Consumer) -> _Doubts:
+    """Search once. A fault of our own, such as a document that nobody thought of, may be one query's as well."""
+    faults: list[str] = []
+    with isolated("The search", faults.append):
+        try:
+            return _read(asked, store, consume)
+        except StoreError as error:
+            may_be_one_query = isinstance(error, StoreRejected | StoreOverwhelmed) and not isinstance(
+                error, StoreForbidden
+            )
+            return _Doubts((str(error),), may_be_one_query, is_failed=True)
+    return _Doubts(tuple(faults), may_be_one_query=True, is_failed=True)
 
 
 def _halves(asked: Search, store: Store, consume: Consumer) -> dict[str, Answer]:
     names = sorted(asked.queries)
-    if len(names) == 1:
-        return {}
     middle = len(names) // 2
     answers: dict[str, Answer] = {}
     for half in (names[:middle], names[middle:]):

@@ -27,9 +27,7 @@ def expected(pytestconfig: pytest.Config, expected_hits: dict[str, Any]) -> dict
     columns = json.loads((pytestconfig.rootpath / "tests" / "rules" / "expected.json").read_text())
     return {
         rule_id: {
-            hit["id"]
-            for column in where["columns"]
-            for hit in expected_hits[where["rule"]]["hits"].get(column, [])
+            hit["id"] for column in where["columns"] for hit in expected_hits[where["rule"]]["hits"].get(column, [])
         }
         for rule_id, where in columns.items()
     }

@@ -1,0 +1,276 @@
+"""The runner as a process on a real node: live events, signals, sudden death, edited rules, an absent store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from event_indices import create_index, index_events, iso, stored
+from fault_proxy import CutBefore, Delay, Fault, FaultProxy, Respond
+from written_rules import write_rule
+
+PATIENCE = 30
+"""Seconds after which something that should happen within two or three counts as not happening."""
+STOPS_WITHIN = 5
+
+
+class Scheduler:
+    """`python scheduler.py` in a process of its own, its log in a file."""
+
+    def __init__(self, script: Path, log: Path, environment: dict[str, str]) -> None:
+        self.log = log
+        with log.open("wb") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, script], env=environment, cwd=log.parent, stdout=stream, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def said(self) -> str:
+        """What it has logged so far."""
+        return self.log.read_text(encoding="utf-8")
+
+    def says(self, text: str) -> None:
+        """Wait until the text is in its log."""
+        await_that(lambda: text in self.said or self.process.poll() is not None, lambda: f"{text!r} in:\n{self.said}")
+        assert text in self.said, self.said
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(STOPS_WITHIN)
+
+
+class Site:
+    """Indices, rules and runners of one test; events are made as they happen."""
+
+    def __init__(self, client: Elasticsearch, url: str, prefix: str, folder: Path, script: Path) -> None:
+        self.client, self.url, self.prefix, self.folder, self.script = client, url, prefix, folder, script
+        self.rules = folder / "rules"
+        self.index = f"{prefix}events-1"
+        self.hits: list[str] = []
+        self.schedulers: list[Scheduler] = []
+        create_index(client, self.index)
+
+    def write(self, rule_id: str, **changes: Any) -> Path:
+        """Put a rule for the events of this test in place."""
+        keys = {"index": [f"{self.prefix}events-*"], "interval": "1s", "lookback": "now-60s", **changes}
+        return write_rule(self.rules, rule_id, **keys)
+
+    def happen(self, count: int, program: str = "regsvr32.exe") -> list[str]:
+        """So many connections of the program now, half of them of another case; their ids."""
+        names = [f"e{len(self.hits) + number}" for number in range(count)]
+        document = {
+            "@timestamp": iso(datetime.now(UTC)),
+            "event": {"category": "network"},
+            "process": {"name": program},
+        }
+        other = {**document, "process": {"name": "svchost.exe"}}
+        index_events(self.client, [(self.index, name, document) for name in names])
+        index_events(self.client, [(self.index, f"not-{name}", other) for name in names])
+        self.hits += names
+        return names
+
+    def start(self, **variables: str) -> Scheduler:
+        """A runner with these settings besides those of the test."""
+        ours = ("LOLBIN_", "ELASTICSEARCH_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        settings = {
+            "ELASTICSEARCH_URL": self.url,
+            "LOLBIN_RULES": str(self.rules),
+            "LOLBIN_PREFIX": f"{self.prefix}lolbin",
+            "LOLBIN_RELOAD_INTERVAL": "1s",
+        }
+        log = self.folder / f"{len(self.schedulers)}.log"
+        self.schedulers.append(Scheduler(self.script, log, {**inherited, **settings, **variables}))
+        return self.schedulers[-1]
+
+    def alerted(self, rule_id: str = "live") -> Counter[str]:
+        """How many alerts each event has by this rule."""
+        query = {"term": {"kibana.alert.rule.rule_id": rule_id}}
+        alerts = stored(self.client, f"{self.prefix}lolbin-alerts", query)
+        return Counter(alert["kibana.alert.ancestors"][-1]["id"] for alert in alerts)
+
+    def await_alerts(self, expected: list[str], rule_id: str = "live") -> None:
+        """Wait until these events, and no others, have one alert each."""
+        await_that(
+            lambda: self.alerted(rule_id).keys() >= set(expected),
+            lambda: f"alerts of {set(expected) - self.alerted(rule_id).keys()}:\n{self.schedulers[-1].said}",
+        )
+        assert self.alerted(rule_id) == Counter(expected)
+
+    def coverage(self, rule_id: str) -> dict[str, Any] | None:
+        """The state of the rule, where it has one."""
+        found = [each for each in stored(self.client, f"{self.prefix}lolbin-coverage") if each["_id"] == rule_id]
+        return found[0]["axes"]["event_time"] if found else None
+
+
+def await_that(is_so: Callable[[], Any], what: Callable[[], str]) -> None:
+    """Look again and again until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {PATIENCE} s in vain for {what()}"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def site(
+    client: Elasticsearch, elasticsearch_url: str, index_prefix: str, tmp_path: Path, pytestconfig: pytest.Config
+) -> Iterator[Site]:
+    """A place for one test; no runner outlives it."""
+    site = Site(client, elasticsearch_url, index_prefix, tmp_path, pytestconfig.rootpath / "scheduler.py")
+    yield site
+    for scheduler in site.schedulers:
+        with suppress(ProcessLookupError):
+            scheduler.process.kill()
+        scheduler.process.wait()
+
+
+def test_live_events_are_alerted_once_each_across_a_stop_and_a_start(site: Site) -> None:
+    """While it runs, while it is away, and after; SIGTERM and SIGINT end it in seconds with exit code 0."""
+    site.write("live")
+    first = site.start()
+    for _ in range(3):
+        site.happen(5)
+    site.await_alerts(site.hits)
+    site.happen(5)
+    assert first.end(signal.SIGTERM) == 0, first.said
+    site.happen(5)
+    second = site.start()
+    site.happen(5)
+    site.await_alerts(site.hits)
+    assert second.end(signal.SIGINT) == 0, second.said
+    for scheduler in (first, second):
+        assert "Traceback" not in scheduler.said
+        assert "ERROR" not in scheduler.said
+
+
+def test_a_runner_that_is_killed_loses_and_repeats_nothing(site: Site) -> None:
+    """Killed in the midst of writing, three times, at some cap; its successor ends with one alert for each hit."""
+    site.write("live", max_alerts=30)
+    site.happen(120)
+    counts = [0]
+    for _ in range(3):
+        scheduler = site.start()
+        await_that(lambda: site.alerted().total() > counts[-1], lambda: site.schedulers[-1].said)
+        assert scheduler.end(signal.SIGKILL) == -signal.SIGKILL
+        counts.append(site.alerted().total())
+    assert counts[1] < 120
+    site.happen(5)
+    last = site.start()
+    site.await_alerts(site.hits)
+    assert last.end() == 0
+
+
+def test_two_runners_at_once_alert_once(site: Site) -> None:
+    """Neither knows of the other; both write the same coverage, and neither fails for it."""
+    site.write("live")
+    both = site.start(), site.start()
+    for _ in range(5):
+        site.happen(5)
+        time.sleep(0.5)
+    site.await_alerts(site.hits)
+    assert [scheduler.end() for scheduler in both] == [0, 0]
+    assert not [scheduler.said for scheduler in both if "ERROR" in scheduler.said]
+
+
+def test_rule_files_may_be_changed_while_it_runs(site: Site) -> None:
+    """An edit and a new file take effect; a file made faulty is logged and its rule goes on as it was."""
+    site.write("live")
+    scheduler = site.start()
+    site.await_alerts(site.happen(2))
+    site.write("live", match={"process.name": "rundll32.exe"})
+    site.write("new", match={"process.name": "rundll32.exe"})
+    scheduler.says("Changed: live.")
+    later = site.happen(2, "rundll32.exe")
+    site.await_alerts(later, "new")
+    site.await_alerts(site.hits)
+    file = site.write("live", risk_score=101)
+    scheduler.says(f'{file}:11:13: rule "live": ')
+    scheduler.says("these rules go on as they were: live.")
+    site.happen(1, "rundll32.exe")
+    site.await_alerts(site.hits)
+    assert scheduler.end() == 0
+
+
+def test_a_rule_that_is_disabled_asks_for_no_more_time_until_it_is_enabled(site: Site) -> None:
+    """Its coverage is closed, and opened again; the other rules go on meanwhile."""
+    site.write("live")
+    site.write("other")
+    scheduler = site.start()
+    site.await_alerts(site.happen(2))
+    assert (coverage := site.coverage("live")) is not None
+    assert coverage["asked"][-1]["end"] is None
+    site.write("live", enabled=False)
+    await_that(lambda: (site.coverage("live") or {})["asked"][-1]["end"] is not None, lambda: scheduler.said)
+    before = site.alerted()
+    site.happen(2)
+    site.await_alerts(site.hits, "other")
+    assert site.alerted() == before
+    site.write("live")
+    await_that(lambda: (site.coverage("live") or {})["asked"][-1]["end"] is None, lambda: scheduler.said)
+    site.await_alerts(site.hits)
+    assert scheduler.end() == 0
+
+
+def test_a_store_that_is_away_at_the_start_is_awaited(site: Site) -> None:
+    """It says what it waits for, begins when the store is there, and can be stopped while it waits."""
+    site.write("live")
+    site.happen(3)
+    with FaultProxy(site.url) as proxy:
+        proxy.faults = [Fault("", CutBefore())]
+        waiting, stopped = site.start(ELASTICSEARCH_URL=proxy.url), site.start(ELASTICSEARCH_URL=proxy.url)
+        stopped.says("trying again in")
+        assert stopped.end() == 0
+        assert "Traceback" not in stopped.said
+        waiting.says("trying again in")
+        proxy.faults = []
+        site.await_alerts(site.hits)
+        assert waiting.end() == 0
+
+
+def test_what_is_under_way_is_finished_at_the_first_signal_and_dropped_at_the_second(site: Site) -> None:
+    """The alerts of a slow search are written before the end, unless nobody wants to wait for them."""
+    site.write("live")
+    site.happen(3)
+    with FaultProxy(site.url) as proxy:
+        proxy.faults = [Fault("POST /_search", Delay(2), times=1)]
+        patient = site.start(ELASTICSEARCH_URL=proxy.url)
+        await_that(lambda: proxy.count("POST /_search"), lambda: patient.said)
+        assert patient.end() == 0
+        assert site.alerted() == Counter(site.hits)
+        seen = proxy.count("POST /_search")
+        proxy.faults = [Fault("POST /_search", Delay(60))]
+        hasty = site.start(ELASTICSEARCH_URL=proxy.url)
+        await_that(lambda: proxy.count("POST /_search") > seen, lambda: hasty.said)
+        hasty.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert hasty.process.poll() is None
+        assert hasty.end() == -signal.SIGTERM
+
+
+def test_an_outage_while_it_runs_costs_nothing(site: Site) -> None:
+    """Executions fail aloud while the store is away; afterwards everything that happened meanwhile is alerted."""
+    site.write("live")
+    with FaultProxy(site.url) as proxy:
+        scheduler = site.start(ELASTICSEARCH_URL=proxy.url)
+        site.happen(2)
+        site.await_alerts(site.hits)
+        without_master = {"error": {"type": "cluster_block_exception", "reason": "no master"}, "status": 503}
+        proxy.faults = [Fault("", Respond(503, without_master))]
+        site.happen(2)
+        scheduler.says("ERROR   live: failed; ")
+        proxy.faults = []
+        site.await_alerts(site.hits)
+        assert scheduler.end() == 0
