@@ -6,8 +6,11 @@ are faulty and nothing was done.
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -21,7 +24,7 @@ import typer
 from lolbin_rules import __version__
 from lolbin_rules.alert.source import parse_time
 from lolbin_rules.alert.templates import templates
-from lolbin_rules.errors import Fault, LolbinRulesError, RenderError, RuleSetError, SettingsError
+from lolbin_rules.errors import Fault, LolbinRulesError, RenderError, RuleSetError, SettingsError, StoreForbidden
 from lolbin_rules.execution.fields import fit_to_indices
 from lolbin_rules.execution.preview import Preview
 from lolbin_rules.execution.preview import preview as find_alerts
@@ -35,13 +38,14 @@ from lolbin_rules.rule.load import read
 from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.rule_types import RULE_TYPES
-from lolbin_rules.schedule import Runner, batches, log_execution
+from lolbin_rules.schedule import TEMPLATES_FORBIDDEN, Runner, batches, log_execution
 from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings, read_settings
 from lolbin_rules.shipped import shipped_rules
 from lolbin_rules.store.port import FieldTypes, Query, Store
 
 __all__ = ["main"]
 
+LOG = logging.getLogger(__name__)
 FAILED = 1
 FAULTY = 2
 
@@ -237,27 +241,36 @@ def once(
     """Execute every enabled rule once and write its alerts: now, as of a past time, or over a past span."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING" if as_json else settings.log_level)
-    if now is not None and (begin is not None or end is not None):
-        raise SettingsError("--now and --from/--to are two ways to say when. Give one of them.")
+    when = _when(now, begin, end)
     ruleset = _read(rules, settings, only)
     orders = Orders([], ruleset.lists, floor(_now()), prefix=settings.prefix, gap_horizon=settings.gap_horizon)
-    worst = 0
+    is_done = True
     with _store(store, cluster) as opened:
-        opened.prepare(templates(settings.prefix))
-        for together in batches(ruleset.rules).values():
-            for execution in _executions(replace(orders, rules=together), opened, _past(together, now, begin, end)):
-                worst = max(worst, execution.status is not Status.SUCCEEDED)
+        _prepare(opened, settings)
+        for batch, together in batches(ruleset.rules).items():
+            past = Window(when - batch.lookback, when) if isinstance(when, datetime) else when
+            for execution in _executions(replace(orders, rules=together), opened, past):
+                is_done &= execution.status is Status.SUCCEEDED
                 _json(execution.to_json()) if as_json else log_execution(execution)
-    if worst:
+    if not is_done:
         raise typer.Exit(FAILED)
 
 
-def _past(together: Sequence[Rule], now: str | None, begin: str | None, end: str | None) -> Window | None:
-    """The span that was asked for by hand; None for the present."""
-    if now is not None:
-        moment = _moment("--now", now)
-        return Window(moment - together[0].lookback, moment)
-    return _window(begin, end) if begin is not None or end is not None else None
+def _when(now: str | None, begin: str | None, end: str | None) -> datetime | Window | None:
+    """The time or the span that was asked for by hand; None for the present."""
+    is_span = begin is not None or end is not None
+    if now is not None and is_span:
+        raise SettingsError("--now and --from/--to are two ways to say when. Give one of them.")
+    if is_span:
+        return _window(begin, end)
+    return None if now is None else _moment("--now", now)
+
+
+def _prepare(store: Store, settings: RunnerSettings) -> None:
+    try:
+        store.prepare(templates(settings.prefix))
+    except StoreForbidden as error:
+        LOG.warning("%s %s", error, TEMPLATES_FORBIDDEN)
 
 
 def _executions(orders: Orders, store: Store, past: Window | None) -> Iterator[Execution]:
@@ -271,9 +284,20 @@ def run(rules: Rules = None, store: StoreUrl = None) -> None:
     set_up_logs(settings.log_format, settings.log_level)
     with _store(store, cluster) as opened:
         runner = Runner(opened, settings, _paths(rules, settings), _now, log_execution)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: runner.stop())
-        runner.run()
+        _stop_on_signals(runner)
+        if not runner.run():
+            LOG.warning("An execution was abandoned after LOLBIN_STOP_GRACE; its time is searched at the next start.")
+            os._exit(FAILED)  # anything milder would wait for the request that is under way
+
+
+def _stop_on_signals(runner: Runner) -> None:
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once, which costs nothing but time
+        # In a thread, because this one may hold the very locks that stopping takes.
+        threading.Thread(target=runner.stop).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 @app.command()
@@ -291,11 +315,12 @@ def preview(
     """Show a rule's query, or the alerts it would raise; nothing is written."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING")
+    span = _window(begin, end) if begin is not None or end is not None else None
     chosen, lists = _one_rule(rule, rules, settings)
     if as_query:
         _say(orjson.dumps(_query(chosen, lists, store, cluster), option=orjson.OPT_INDENT_2).decode())
         return
-    window = _window(begin, end) if begin or end else Window(floor(_now()) - chosen.lookback, floor(_now()))
+    window = span or Window(floor(_now()) - chosen.lookback, floor(_now()))
     execution = Execution(chosen, "manual", started_at=floor(_now()), now=window.end)
     with _store(store, cluster) as opened:
         found = find_alerts(Course(execution), window, lists, opened)

@@ -9,11 +9,13 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -21,18 +23,19 @@ from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError, StoreForbidden
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import Orders, disable, execute
-from lolbin_rules.rule.load import read
+from lolbin_rules.rule.load import read, rule_files
 from lolbin_rules.rule.model import Rule
-from lolbin_rules.rule.ruleset import RuleSet
+from lolbin_rules.rule.ruleset import RuleSet, changed
 from lolbin_rules.settings import RunnerSettings
 from lolbin_rules.store.port import Store
 
-__all__ = ["Batch", "Runner", "batches", "next_slot"]
+__all__ = ["TEMPLATES_FORBIDDEN", "Batch", "Runner", "batches", "log_execution", "next_slot"]
 
 LOG = logging.getLogger(__name__)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREADS = 4
 LONGEST_WAIT = timedelta(minutes=1)
+TEMPLATES_FORBIDDEN = "Index templates are taken to be in place; if they are not, run `lolbin-rules setup` once."
 
 # A tick that comes late is still wanted, several missed ones are one, and a slow batch is not run beside itself.
 JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -101,24 +104,28 @@ class Runner:
         )
     )
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Work until `stop` is called; then let what is under way finish for as long as `stop_grace`, and return.
+
+        Returns:
+            Whether it finished. What did not is done again by the next runner; nothing is lost by ending it.
 
         Raises:
             RuleSetError: at the start, and only then, the rules are faulty.
         """
         read(self.rules).raise_if_faulty()
         if not self._prepare():
-            return
+            return True
         self._scheduler.start()
-        self._scheduler.add_job(self.reload, IntervalTrigger(seconds=self.settings.reload_interval.total_seconds()))
         self.reload()
+        every = IntervalTrigger(seconds=int(self.settings.reload_interval.total_seconds()), timezone=UTC)
+        self._scheduler.add_job(self.reload, every)
         self.stopping.wait()
-        self._shut_down()
+        return self._shut_down()
 
     def stop(self) -> None:
         """Begin no more executions, and end `run`; a second call abandons what is under way at once."""
-        if self.stopping.is_set():
+        if self.stopping.is_set() or not self._scheduler.running:
             self.store.stop()
         self.stopping.set()
 
@@ -137,15 +144,24 @@ class Runner:
     def reload(self) -> None:
         """Take up changed rule files. Rules of files that became faulty go on as they were."""
         signature = _signature(self.rules)
-        if signature == self._signature:
-            return
-        self._signature = signature
-        read_anew = read(self.rules)
+        if signature != self._signature:
+            self._signature = signature
+            self._take_up(read(self.rules))
+        self._close_disabled()
+
+    def _take_up(self, read_anew: RuleSet) -> None:
         for fault in read_anew.faults:
             LOG.error("%s", fault)
-        self._ruleset = _with_survivors(self._ruleset, read_anew)
-        self._close_disabled()
+        before, self._ruleset = self._ruleset, _with_survivors(self._ruleset, read_anew)
         self._reschedule()
+        if kept := sorted(self._ruleset.rules.keys() - read_anew.rules.keys()):
+            LOG.warning("Their files being faulty, these rules go on as they were: %s.", ", ".join(kept))
+        found = changed(before, self._ruleset)
+        for done, ids in (("Added", found.added), ("Changed", found.changed), ("Removed", found.removed)):
+            if ids:
+                LOG.info("%s: %s.", done, ", ".join(ids))
+        enabled = sum(rule.enabled for rule in self._ruleset.rules.values())
+        LOG.info("%d of %d rules are enabled.", enabled, len(self._ruleset.rules))
 
     def _orders(self, rules: Sequence[Rule]) -> Orders:
         settings = self.settings
@@ -160,10 +176,10 @@ class Runner:
             try:
                 self.store.prepare(templates(self.settings.prefix))
             except StoreForbidden as error:
-                LOG.warning(
-                    "%s Index templates are taken to be in place; if not, run `lolbin-rules setup` once.", error
-                )
+                LOG.warning("%s %s", error, TEMPLATES_FORBIDDEN)
             except StoreError as error:
+                if self.stopping.is_set():
+                    break
                 LOG.warning("%s Trying again in %.0f s.", error, wait.total_seconds())
                 self.stopping.wait(wait.total_seconds())
                 wait = min(2 * wait, LONGEST_WAIT)
@@ -172,18 +188,19 @@ class Runner:
         return False
 
     def _close_disabled(self) -> None:
+        """Done at every look, because an execution under way, or another runner, may open a coverage again."""
         disabled = [rule for rule in self._ruleset.rules.values() if not rule.enabled]
         try:
             disable(self._orders(disabled), self.store)
         except StoreError as error:
-            LOG.warning("Disabled rules could not be marked as such: %s", error)
-            self._signature = None  # look again at the next reload
+            LOG.warning("Disabled rules could not be marked as such: %s Trying again at the next look.", error)
 
     def _reschedule(self) -> None:
         wanted = {batch.name: batch for batch in batches(self._ruleset.rules)}
         for job in self._scheduler.get_jobs():
             if job.args and job.id not in wanted:
-                job.remove()
+                with suppress(JobLookupError):  # a first tick that was just taken is gone by itself
+                    job.remove()
         for name, batch in wanted.items():
             if self._scheduler.get_job(name) is None:
                 now = self.clock()
@@ -192,36 +209,33 @@ class Runner:
                 self._scheduler.add_job(self.tick, trigger, args=[batch], id=name)
                 self._scheduler.add_job(self.tick, args=[batch], id=f"{name}-first", replace_existing=True)
 
-    def _shut_down(self) -> None:
-        abandon = threading.Timer(self.settings.stop_grace.total_seconds(), self.store.stop)
-        abandon.start()
-        try:
-            self._scheduler.shutdown(wait=True)
-        finally:
-            abandon.cancel()
+    def _shut_down(self) -> bool:
+        finishing = threading.Thread(target=self._scheduler.shutdown, daemon=True)
+        finishing.start()
+        finishing.join(self.settings.stop_grace.total_seconds())
+        return not finishing.is_alive()
 
 
 def _signature(paths: tuple[Path, ...]) -> object:
     """Changes when a rule file is added, removed or written."""
-    files = {file for path in paths for file in (path.rglob("*.y*ml") if path.is_dir() else [path])}
     found = []
-    for file in sorted(files):
+    for file in rule_files(paths):
         try:
             state = file.stat()
         except OSError:
             continue
-        found.append((str(file), state.st_mtime_ns, state.st_size))
-    return tuple(found)
+        found.append((str(file), state.st_mtime_ns, state.st_size, state.st_ino))
+    return found
 
 
 def _with_survivors(before: RuleSet, now: RuleSet) -> RuleSet:
-    """The rules as they are now, and those of before whose file cannot be read at present."""
+    """The rules as they are now, and those of before whose file, or the folder of it, cannot be read at present."""
     faulty = {fault.path for fault in now.faults}
-    lost = {
-        rule_id: rule
-        for rule_id, rule in before.rules.items()
-        if rule_id not in now.rules and before.origin[rule_id].rpartition(":")[0] in faulty
-    }
+    lost = {}
+    for rule_id in sorted(before.rules.keys() - now.rules.keys()):
+        file = Path(before.origin[rule_id].rpartition(":")[0])
+        if not faulty.isdisjoint({str(file), *map(str, file.parents)}):
+            lost[rule_id] = before.rules[rule_id]
     if not lost:
         return now
     return replace(

@@ -34,10 +34,10 @@ class ElasticsearchSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ELASTICSEARCH_", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="ELASTICSEARCH_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)  # it may hold a password
     username: str | None = None
     password: Secret = None
     password_file: Path | None = None
@@ -45,9 +45,9 @@ class ElasticsearchSettings(BaseSettings):
     api_key_file: Path | None = None
     bearer_token: Secret = None
     bearer_token_file: Path | None = None
-    ca_certs: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
+    ca_certs: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
     verify_certs: bool = True
     request_timeout: Duration = timedelta(seconds=30)
 
@@ -87,7 +87,7 @@ class RunnerSettings(BaseSettings):
         stop_grace: how long a stop waits for an execution to finish before it is abandoned.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LOLBIN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LOLBIN_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     rules: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)] = ()
     prefix: str = Field(default="lolbin", pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")
@@ -99,7 +99,7 @@ class RunnerSettings(BaseSettings):
 
 
 def read_settings() -> tuple[ElasticsearchSettings, RunnerSettings]:
-    """Both kinds of settings from the environment.
+    """Both kinds of settings from the environment; a variable that is set to nothing counts as not set.
 
     Raises:
         SettingsError: a variable has a value that means nothing; every faulty one is named.
@@ -110,8 +110,10 @@ def read_settings() -> tuple[ElasticsearchSettings, RunnerSettings]:
         try:
             read.append(model())
         except ValidationError as error:
-            faults += [f"{prefix}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+            for fault in error.errors(include_input=False):
+                why = fault["msg"].removeprefix("Value error, ").rstrip(".")
+                faults.append(f"{prefix}{str(fault['loc'][0]).upper()}: {why}. Correct or unset it.")
     if faults:
-        raise SettingsError("the environment cannot be understood:\n" + "\n".join(faults))
+        raise SettingsError("The environment cannot be understood, so nothing was done:\n" + "\n".join(faults))
     elasticsearch, runner = read
     return elasticsearch, runner

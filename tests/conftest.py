@@ -7,6 +7,7 @@ its tests are skipped and the summary says so in red; where `LOLBIN_TEST_REQUIRE
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -114,6 +115,28 @@ def private_node(_module_node: ElasticsearchNode) -> Iterator[ElasticsearchNode]
             _module_node.kill()
         _module_node.start()
     _delete_all(_module_node.url, "*")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment without any setting of this package; what a test sets in it is gone after the test."""
+    for name in list(os.environ):
+        if name.startswith(("LOLBIN_", "ELASTICSEARCH_")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.fixture
+def own_logs() -> Iterator[None]:
+    """A test that sets up logs has them for itself."""
+    root = logging.getLogger()
+    changed = [root, *map(logging.getLogger, ("lolbin_rules", "elastic_transport", "apscheduler"))]
+    handlers, levels = root.handlers[:], [logger.level for logger in changed]
+    root.handlers = []  # or setting up would close them
+    yield
+    root.handlers = handlers
+    for logger, level in zip(changed, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

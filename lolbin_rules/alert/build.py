@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ __all__ = ["Alert", "ExecutionContext", "build_alert", "build_group_alert", "dea
 
 MOST_LEFT_OUT: Final = 100
 """Names of refused parts that an alert lists."""
+MOST_NAMED: Final = 5
+"""As above, that a note lists."""
+LONGEST_NAME: Final = 100
 LONGEST_REASON: Final = 10_000
 LONGEST_LETTER: Final = 1_000_000
 """Bytes of a refused alert that are kept."""
@@ -45,8 +48,8 @@ class Alert:
 def build_alert(rule: Rule, hit: Hit, *, alert_id: str, context: ExecutionContext) -> Alert:
     """The alert of one event: the event's own fields, and `kibana.alert.*` as flat dotted keys beside them.
 
-    Whatever the event holds, there is an alert: a template that fails gives way to the default text, a part that the
-    index could not take is left out and named; both are in the notes.
+    Whatever the event holds, there is an alert: a template that fails gives way to the default text, and parts that the
+    index could not take are left out and named. The notes say so.
     """
     name, name_note = alert_name(rule, hit.source)
     reason, reason_note = alert_reason(rule, hit.source)
@@ -63,7 +66,16 @@ def build_alert(rule: Rule, hit: Hit, *, alert_id: str, context: ExecutionContex
     }
     if left_out:
         alert[fields.LEFT_OUT] = left_out[:MOST_LEFT_OUT]
-    return Alert(alert_id, alert, tuple(note for note in (name_note, reason_note) if note))
+    notes = (name_note, reason_note, _left_out_note(left_out))
+    return Alert(alert_id, alert, tuple(filter(None, notes)))
+
+
+def _left_out_note(left_out: Sequence[str]) -> str:
+    if not left_out:
+        return ""
+    some = ", ".join(f"{name[:LONGEST_NAME]!r}" for name in left_out[:MOST_NAMED])
+    more = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+    return f"Parts of an event were left out of its alert, because the alert index takes no such values: {some}{more}"
 
 
 def build_group_alert(rule: Rule, hit: Hit, of: Member, *, context: ExecutionContext) -> Alert:

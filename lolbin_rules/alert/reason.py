@@ -38,7 +38,7 @@ def _filled(rule: Rule, source: Mapping[str, Any], which: str, default: str, lon
         return default, f"{which} of rule {rule.id!r} failed on an event and its default was used: {error}"
     if not text:
         return default, f"{which} of rule {rule.id!r} came out empty for an event and its default was used"
-    return _cut(text, longest), ""
+    return _cut(_printable(text, "\n\t"), longest), ""
 
 
 def _about(rule: Rule) -> dict[str, Any]:
@@ -122,7 +122,12 @@ def _texts(source: Mapping[str, Any], field: str) -> list[str]:
 
 def _line(value: Any) -> str:
     """On one line and not too long: an event's text must not be able to shape the sentence."""
-    return _cut(" ".join(str(value).split()), LONGEST_PART)
+    return _cut(" ".join(_printable(str(value)[: 4 * LONGEST_PART]).split()), LONGEST_PART)
+
+
+def _printable(text: str, kept: str = "") -> str:
+    """Without what moves a terminal's cursor or turns the direction of writing."""
+    return "".join(letter if letter.isprintable() or letter in kept else " " for letter in text)
 
 
 def _cut(text: str, longest: int) -> str:

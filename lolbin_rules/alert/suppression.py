@@ -63,7 +63,7 @@ class Member:
     Attributes:
         group_id: the id of the one alert that stands for the group in this slot.
         alert: where that alert lives: in the index of the slot's first month, so that a group always meets the same.
-        document: the membership, to be created before the alert is.
+        document: the membership, to be created once the alert is there.
         terms: the values that the group has in common.
         slot: the span of time that the group is one of.
         happened: when the event did.

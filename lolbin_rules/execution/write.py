@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.ancestors import is_own_alert
 from lolbin_rules.alert.build import Alert, build_alert, build_group_alert, dead_letter, minimal_alert
-from lolbin_rules.alert.identity import alert_id, alert_index, same_event
+from lolbin_rules.alert.identity import alert_id, alert_index, same_event, suppressed_index
 from lolbin_rules.alert.suppression import Member, member, same_group
 from lolbin_rules.execution.progress import Stretch
 from lolbin_rules.store.port import Document, Hit, Key, Outcome, Source, Store, Stored, Verdict
@@ -24,6 +24,10 @@ PROOF = (
     fields.SLOT_START,
 )
 """The parts of a stored alert that tell what it was made of."""
+
+
+BELONGING = (fields.RULE_ID, fields.ANCESTORS, fields.UUID)
+"""The parts of an alert or a membership that tell which event it is of, and which alert stands for that."""
 
 
 class Fate(enum.Enum):
@@ -54,12 +58,26 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One hit of one rule, and the alert that stands for it (its own, or its group's)."""
+    """One hit of one rule.
+
+    Attributes:
+        stretch: the reading that found it.
+        hit: the document.
+        alert: the alert that stands for it: its own, or its group's.
+        member: what it is in its group; None where it has an alert of its own.
+        elsewhere: documents that would show that it has another alert already.
+    """
 
     stretch: Stretch
     hit: Hit
     alert: Key
     member: Member | None
+    elsewhere: tuple[Key, ...]
+
+    def is_told_of_by(self, stored: Stored) -> bool:
+        """Whether this alert or membership says that another alert than `alert` stands for the event."""
+        is_same = same_event(stored.source, self.stretch.course.rule, self.hit.key)
+        return is_same and stored.source.get(fields.UUID) != self.alert.id
 
     def is_stood_for_by(self, stored: Stored) -> bool:
         """Whether the stored alert was made of this very event or group; if not, two ids have collided."""
@@ -96,7 +114,7 @@ class AlertWriter:
         for stretch, hits in found:
             with stretch.course.isolated("Making alerts of hits"):
                 items += self._items(stretch, hits)
-        items = self._within_caps(items)
+        items = self._within_caps(self._without_alert(items))
         alerts = _openers(items)
         settled = self._create(alerts)
         for key, item in alerts.items():
@@ -112,9 +130,26 @@ class AlertWriter:
                 continue
             course.tally.hits += 1
             joined = member(course.rule, hit, prefix=self._prefix, context=course.context)
-            own = Key(alert_index(self._prefix, hit.source), alert_id(course.rule.id, hit.key))
-            items.append(Item(stretch, hit, joined.alert if joined else own, joined))
+            name = alert_id(course.rule.id, hit.key)
+            alert = Key(alert_index(self._prefix, hit.source), name)
+            membership = Key(suppressed_index(self._prefix, hit.source), name)
+            if joined:
+                items.append(Item(stretch, hit, joined.alert, joined, elsewhere=(alert, membership)))
+            else:
+                items.append(Item(stretch, hit, alert, None, elsewhere=(membership,)))
         return items
+
+    def _without_alert(self, items: Sequence[Item]) -> list[Item]:
+        """The items but those whose event another alert stands for, from before the rule's suppression was changed."""
+        keys = [key for item in items for key in item.elsewhere]
+        stored = {one.key: one for one in self._store.get(keys, BELONGING) if one} if keys else {}
+        left = []
+        for item in items:
+            if any(key in stored and item.is_told_of_by(stored[key]) for key in item.elsewhere):
+                item.stretch.course.tally.duplicates += 1
+            else:
+                left.append(item)
+        return left
 
     def _within_caps(self, items: Sequence[Item]) -> list[Item]:
         """What may be written; of a stretch over its cap only what is there already, and new alerts up to the cap."""

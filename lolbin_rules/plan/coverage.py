@@ -107,7 +107,7 @@ class Coverage:
         deferred = (
             Deferred(part, old.deferred_at)
             for old in self.deferred
-            for part in Spans((old.window,)) - (stretch.since(old.deferred_at) & counts)
+            for part in Spans((old.window,)) - (stretch.after(old.deferred_at) & counts)
         )
         searched = overlaid(stretch, self.searched, self.logics.counts)
         return replace(self, searched=searched, deferred=tuple(deferred))
@@ -115,10 +115,11 @@ class Coverage:
     def with_deferred(self, window: Window, searched_at: datetime) -> Coverage:
         """The coverage after a search at `searched_at` found more in `window` than the cap let it write.
 
-        Only a search made then or later settles that, since an earlier one may not have met what was left over.
+        Only a later search settles that: an earlier one may not have met what was left over, and one of the same
+        moment may be this very search, recorded by its whole window.
         """
         moment = floor(searched_at)
-        later = _union(stretch.since(moment) & self.logics.counts(stretch.logic) for stretch in self.searched)
+        later = _union(stretch.after(moment) & self.logics.counts(stretch.logic) for stretch in self.searched)
         added = (Deferred(part, moment) for part in Spans((window,)) - later)
         return replace(self, deferred=_joined([*self.deferred, *added]))
 
@@ -168,10 +169,13 @@ def merged(ours: Coverage, theirs: Coverage) -> Coverage:
 
 
 def _later(ours: Logics, theirs: Logics) -> Logics:
-    """The later edit; the earlier sight of it, if both saw the same one."""
+    """The later edit: the one that remembers the other, else by event time; of two sights of one edit the earlier."""
+    ours_is_later, theirs_is_later = ours.follows(theirs), theirs.follows(ours)
+    if ours_is_later != theirs_is_later:
+        return ours if ours_is_later else theirs
     if ours.current.fingerprint == theirs.current.fingerprint:
-        return min(ours, theirs, key=lambda logics: (logics.current.since, -len(logics.earlier)))
-    return max(ours, theirs, key=lambda logics: (logics.current.since, len(logics.earlier), logics.current.fingerprint))
+        return min(ours, theirs, key=lambda logics: logics.current.since)
+    return max(ours, theirs, key=lambda logics: (logics.current.since, logics.current.fingerprint))
 
 
 def _union(parts: Iterable[Spans]) -> Spans:

@@ -45,6 +45,10 @@ class Logics:
         earlier = tuple(replace(old, since=min(old.since, logic.since)) for old in self.all)
         return Logics(logic, earlier[-REMEMBERED:])
 
+    def follows(self, other: Logics) -> bool:
+        """Whether the logic that the other has in force is remembered here as an earlier one."""
+        return any(logic.fingerprint == other.current.fingerprint for logic in self.earlier)
+
     def counts(self, fingerprint: str) -> Spans:
         """The event time over which searches by the logic `fingerprint` count.
 

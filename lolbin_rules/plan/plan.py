@@ -115,17 +115,12 @@ def plan(
     current = Window(before(now, lookback), floor(now))
     horizon = before(now, gap_horizon)
     past = Spans.between(DAWN, current.start)
-    owed = (_unsettled(coverage, now, lateness) & past & Spans.between(horizon, FOREVER)) | (coverage.left_over & past)
+    unsettled = (coverage.asked - coverage.settled(lateness)) & Spans.between(horizon, FOREVER)
+    owed = (unsettled | coverage.left_over) & past
     current = _extended(current, owed - coverage.left_over, max(lookback, lateness))
     owed -= Spans((current,))
     expired = (coverage.gaps(now) - coverage.left_over) & past & Spans.between(DAWN, horizon)
     return Plan(current, _backlog(owed, budget, chunk or budget), expired)
-
-
-def _unsettled(coverage: Coverage, now: datetime, lateness: timedelta) -> Spans:
-    """What was asked and is not covered, or is covered but was searched too early and could now be settled."""
-    ripe = coverage.asked & Spans.between(DAWN, before(now, lateness))
-    return coverage.gaps(now) | (ripe - coverage.settled(lateness))
 
 
 def _extended(current: Window, owed: Spans, most: timedelta) -> Window:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lolbin_rules.plan.window import DAWN, FOREVER, Spans, Window, before
+from lolbin_rules.plan.window import DAWN, FOREVER, MILLISECOND, Spans, Window, before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,9 +63,9 @@ class Searched:
         """Its parts within `spans`."""
         return [self.cut(window) for window in Spans((self.window,)) & spans]
 
-    def since(self, moment: datetime) -> Spans:
-        """The part that is known to have been searched at `moment` or later: where g(x) >= moment."""
-        start = DAWN if self.searched_at >= moment else before(moment, self.lag)
+    def after(self, moment: datetime) -> Spans:
+        """The part that is known to have been searched later than at `moment`: where g(x) > moment."""
+        start = DAWN if self.searched_at > moment else before(moment, self.lag) + MILLISECOND
         return Spans((self.window,)) & Spans.between(start, FOREVER)
 
     def settled(self, tolerance: timedelta) -> Spans:

@@ -42,14 +42,16 @@ def floor(moment: datetime) -> datetime:
     Down, never up or to the nearest: a search made at a floored moment is said to be a little older than it is, which
     can only make this tool search once more. `ValueError` for a naive datetime: nobody knows which moment it means.
     """
+    utc = _in_utc(moment)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000) if utc.microsecond % 1000 else utc
+
+
+def _in_utc(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
         raise ValueError(
             f"{moment!r} has no time zone; which moment it means is unknown. Use datetime.now(UTC) or tzinfo=UTC"
         )
-    if moment.tzinfo is UTC and not moment.microsecond % 1000:
-        return moment  # nearly all are; every window asks twice
-    utc = moment.astimezone(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def before(moment: datetime, duration: timedelta) -> datetime:
@@ -78,11 +80,11 @@ class Window:
     end: datetime
 
     def __post_init__(self) -> None:
-        start, end = floor(self.start), floor(self.end)
-        if start != self.start or end != self.end:
+        if self.start.tzinfo is not UTC or self.end.tzinfo is not UTC:
+            object.__setattr__(self, "start", _in_utc(self.start))
+            object.__setattr__(self, "end", _in_utc(self.end))
+        if self.start.microsecond % 1000 or self.end.microsecond % 1000:
             raise ValueError(f"{self} is not on whole milliseconds; Elasticsearch would round it. Use floor()")
-        object.__setattr__(self, "start", start)  # the same moment, but told in UTC
-        object.__setattr__(self, "end", end)
         if self.start >= self.end:
             raise ValueError(f"the window from {self.start} to {self.end} is empty. Leave it out")
 
@@ -115,7 +117,8 @@ class Spans:
     windows: tuple[Window, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(_joined(sorted(self.windows))))
+        if len(self.windows) > 1:
+            object.__setattr__(self, "windows", tuple(_joined(sorted(self.windows))))
 
     @classmethod
     def between(cls, start: datetime, end: datetime) -> Spans:
@@ -148,15 +151,14 @@ class Spans:
 
 def _joined(windows: list[Window]) -> Iterator[Window]:
     """Sorted windows with those that overlap or touch made one."""
-    if not windows:
-        return
-    start, end = windows[0].start, windows[0].end
+    last = windows[0]
     for window in windows[1:]:
-        if window.start > end:
-            yield Window(start, end)
-            start = window.start
-        end = max(end, window.end)
-    yield Window(start, end)
+        if window.start > last.end:
+            yield last
+            last = window
+        elif window.end > last.end:
+            last = Window(last.start, window.end)
+    yield last
 
 
 def _common(ours: tuple[Window, ...], theirs: tuple[Window, ...]) -> Iterator[Window]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_serializer, model_validator
+from pydantic import Field, ValidationError, model_serializer, model_validator
 from pydantic_core import InitErrorDetails
 
 from lolbin_rules.rule.refusal import Refusal
@@ -23,6 +23,7 @@ from lolbin_rules.rule.values import (
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler, SerializerFunctionWrapHandler
+    from pydantic.functional_validators import ModelWrapValidatorHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import core_schema
 

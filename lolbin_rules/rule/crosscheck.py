@@ -40,7 +40,7 @@ def rule_set_of(documents: Iterable[Document], strays: Iterable[Fault], known: M
         rules=_definitions(Rule, checked),
         lists=MappingProxyType({**known, **_definitions(NamedList, checked)}),
         faults=tuple(sorted({*strays, *(fault for document in checked for fault in document.faults)})),
-        warnings=tuple(sorted(warning for document in checked for warning in document.warnings)),
+        warnings=tuple(sorted(warning for document in checked if not document.faults for warning in document.warnings)),
         origin=MappingProxyType({rule_id: sound[rule_id].where for rule_id in sorted(sound)}),
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
@@ -78,51 +81,50 @@ def fault_of(source: Source, problem: Problem, subject: str = "") -> Fault:
     return Fault(source.path, *problem.place, subject, refusal.what, consequence, refusal.remedy)
 
 
-def read_documents(source: Source) -> tuple[list[Document], list[Fault]]:
-    """The documents of a file, and the faults that belong to none of them."""
+@lru_cache(maxsize=8192)
+def read_documents(source: Source) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
+    """The documents of a file, and the faults that belong to none of them.
+
+    Remembered, because rules are read again and again to notice changes, and nearly all files stay as they are.
+    """
     text = decode(source.data)
     if isinstance(text, Problem):
-        return [], [fault_of(source, text)]
+        return (), (fault_of(source, text),)
     parsed = parse_yaml(text)
     if not parsed.documents and not parsed.problems:
         nothing = Refusal("the file is empty", f"Write a {KIND[source.model]} into it, or remove it.")
-        return [], [fault_of(source, Problem(WHOLE_FILE, nothing))]
+        return (), (fault_of(source, Problem(WHOLE_FILE, nothing)),)
     return _documents(source, parsed)
 
 
-def _documents(source: Source, parsed: Parsed) -> tuple[list[Document], list[Fault]]:
+def _documents(source: Source, parsed: Parsed) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
+    """Each problem belongs to the last document that begins before it."""
     roots = [*parsed.documents, *([parsed.broken] if parsed.broken else [])]
-    problems = sorted(parsed.problems, key=lambda problem: problem.place)
-    documents = []
-    for number, root in enumerate(roots):
-        end = roots[number + 1].place if number + 1 < len(roots) else None
-        own = [problem for problem in problems if root.place <= problem.place and not (end and problem.place >= end)]
-        documents.append(_document(source, root, own, is_broken=root is parsed.broken))
-    stray = [problem for problem in problems if not roots or problem.place < roots[0].place]
-    return documents, [fault_of(source, problem) for problem in stray]
+    begins = [root.place for root in roots]
+    problems: dict[int, list[Problem]] = defaultdict(list)
+    for problem in parsed.problems:
+        problems[bisect_right(begins, problem.place) - 1].append(problem)
+    documents = (
+        _document(source, root, problems[number], is_broken=root is parsed.broken) for number, root in enumerate(roots)
+    )
+    return tuple(documents), tuple(fault_of(source, problem) for problem in problems[-1])
 
 
 def _document(source: Source, root: Node, problems: list[Problem], *, is_broken: bool) -> Document:
-    definition: Definition | None = None
-    if not is_broken:
-        definition, found = _definition(root, source.model)
-        known = {problem.place for problem in problems}
-        problems = [*problems, *(problem for problem in found if problem.place not in known)]
+    definition, refused = (None, []) if is_broken else _definition(root, source.model)
     identifier = _id(root)
-    warnings = suspicions(definition, root) if isinstance(definition, Rule) else ()
-
-    def faults(problems: Iterable[Problem]) -> tuple[Fault, ...]:
-        subject = _subject(source, identifier)
-        return tuple(sorted({fault_of(source, problem, subject) for problem in problems}))
-
+    subject = _subject(source, identifier)
+    places = {problem.place for problem in problems}
+    found = [*problems, *(problem for problem in refused if problem.place not in places)]
+    warnings = suspicions(definition, root) if isinstance(definition, Rule) and not found else ()
     return Document(
         source=source,
         place=root.place,
         id=identifier,
         listed=tuple(_listed_ids(root)),
-        definition=None if problems else definition,
-        faults=faults(problems),
-        warnings=faults(warnings),
+        definition=None if found else definition,
+        faults=tuple(sorted({fault_of(source, problem, subject) for problem in found})),
+        warnings=tuple(sorted({fault_of(source, problem, subject) for problem in warnings})),
     )
 
 
@@ -150,9 +152,17 @@ def _misplaced(root: Node, model: type[Definition]) -> Refusal | None:
         what = f"the document is {spoken(plain(root))}, not a mapping"
         return Refusal(what, f"Write one {kind} per document, as `key: value` lines; several are separated by ---.")
     if model is Rule and "values" in keys and "match" not in keys:
-        return Refusal("this is a list, but not in a folder named lists", "Move the file into a folder named lists.")
+        return Refusal(
+            "this is a list, but not in a folder named lists",
+            "Move the file into a folder named lists.",
+            consequence="no condition can name it",
+        )
     if model is NamedList and "match" in keys and "values" not in keys:
-        return Refusal("this is a rule, but in a folder named lists", "Move the file out of the folder.")
+        return Refusal(
+            "this is a rule, but in a folder named lists",
+            "Move the file out of the folder.",
+            consequence="it is not run",
+        )
     return None
 
 

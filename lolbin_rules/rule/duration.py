@@ -67,6 +67,6 @@ def format_lookback(lookback: timedelta) -> str:
 
 def _suggested(text: str, prefix: str = "") -> str:
     """What was probably meant by a text that is no duration: `5 minutes` -> `5m`."""
-    found = SPELLED_OUT.fullmatch(text)
+    found = SPELLED_OUT.fullmatch(text.removeprefix("now-"))
     example = f"{prefix}{found[1]}{found[2].lower()}" if found else f"{prefix}5m"
     return f"a whole number from 1 up and one of s, m, h, d, such as {example}"

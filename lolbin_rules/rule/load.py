@@ -7,6 +7,7 @@ faulty file or rule never hides the faults of another, nor keeps a good rule fro
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from lolbin_rules.rule.document import Document
     from lolbin_rules.rule.ruleset import RuleSet
 
-__all__ = ["load", "read", "read_sources"]
+__all__ = ["load", "read", "read_sources", "rule_files"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 SUFFIXES: Final = frozenset({".yml", ".yaml"})
@@ -68,6 +69,11 @@ def read(paths: PathLike | Iterable[PathLike], *, lists: Mapping[str, NamedList]
     return read_sources((source for source in sources if isinstance(source, Source)), faults, lists)
 
 
+def rule_files(paths: Iterable[PathLike]) -> list[Path]:
+    """The files that `read` would read, without reading them."""
+    return [file.path for path in paths for file in _files(Path(path))[0]]
+
+
 def read_sources(
     sources: Iterable[Source], faults: Iterable[Fault] = (), lists: Mapping[str, NamedList] = NO_LISTS
 ) -> RuleSet:
@@ -83,11 +89,12 @@ def read_sources(
 
 def _files(path: Path) -> tuple[list[File], list[Fault]]:
     """The file, or every file below the folder; and what could not be looked at."""
-    if not path.is_dir():
-        return [File(path, is_list=path.resolve().parent.name == LISTS)], []
+    place = Path(os.path.realpath(path))
+    if not os.path.isdir(place):  # noqa: PTH112 - unlike Path.is_dir it is false where it may not look
+        return [File(path, is_list=place.parent.name == LISTS)], []
     faults: list[Fault] = []
     files = [
-        File(folder / name, is_list=LISTS in (path.resolve().name, *folder.relative_to(path).parts))
+        File(folder / name, is_list=LISTS in (place.name, *folder.relative_to(path).parts))
         for folder, names in _folders(path, faults)
         for name in names
         if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
@@ -116,13 +123,13 @@ def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[Path, list[str]]
 def _source(file: File) -> Source | Fault:
     """What is in a file, or why it cannot be read."""
     path = file.path
-    if not path.exists():
-        return _file_fault(path, "there is no such file or folder", "Correct the path.")
-    if not path.is_file():
-        return _file_fault(path, "this is neither a file nor a folder", "Name a file of rules or a folder of them.")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return _file_fault(path, "this is neither a file nor a folder", "Name a file of rules or a folder of them.")
         with path.open("rb") as stream:
             data = stream.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return _file_fault(path, "there is no such file or folder", "Correct the path.")
     except OSError as error:
         return _unreadable(path, error)
     if len(data) > LARGEST_FILE:

@@ -142,13 +142,18 @@ class Rule(Frozen):
         description="The indices that are searched; * is the wildcard.",
         examples=[["winlogbeat-*", "logs-endpoint.events.*"]],
     )
-    interval: Duration = Field(default=timedelta(minutes=5), description="The time between two runs, such as 5m.")
+    interval: Duration = Field(
+        default=timedelta(minutes=5),
+        description="The time between two runs, such as 5m.",
+        json_schema_extra={"default": "5m"},
+    )
     lookback: Lookback = Field(
         default=timedelta(minutes=9),
         validate_default=True,
         validation_alias=AliasChoices("lookback", "from"),
         description="How far back each run searches, such as now-9m; what exceeds the interval is the tolerance for "
         "late events.",
+        json_schema_extra={"default": "now-9m"},
     )
     max_alerts: Annotated[WholeNumber, Within(1, 10_000)] = Field(
         default=100,
@@ -205,7 +210,7 @@ class Rule(Frozen):
             return lookback
         raise Refusal(
             f"lookback {format_lookback(lookback)} is shorter than interval {format_duration(interval)}",
-            f"Use at least {format_lookback(interval)}.",
+            f"Use a lookback of at least {format_lookback(interval)}.",
             consequence="events would be missed between runs",
             beside="interval",
         )

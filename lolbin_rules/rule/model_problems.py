@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING, Any, Final, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 from pydantic import AliasChoices, BaseModel
 
-from lolbin_rules.rule.refusal import Refusal, quoted, spoken
+from lolbin_rules.rule.condition import Condition
+from lolbin_rules.rule.refusal import NO_VALUE, Refusal, quoted, spoken
 from lolbin_rules.rule.yaml_nodes import find
 from lolbin_rules.rule.yaml_syntax import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pydantic import ValidationError
     from pydantic.fields import FieldInfo
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     from lolbin_rules.rule.yaml_nodes import Node
     from lolbin_rules.rule.yaml_syntax import Place
 
-__all__ = ["explain", "problems_of", "spellings_of"]
+__all__ = ["WITHOUT", "problems_of", "spellings_of"]
 
+Loc: TypeAlias = tuple[str | int, ...]
+KEY: Final = "[key]"  # what pydantic calls the key of a mapping, at the end of a location
+FEW: Final = 12
 WITHOUT: Final = {
     "id": "its alerts could not be told from those of other rules",
     "name": "nobody could tell what it is for",
@@ -43,11 +48,27 @@ WITHOUT: Final = {
     "reference": "an analyst could not look it up",
     "type": "its values could not be checked",
     "values": "conditions that use it could never hold",
-    "any_of": "the condition could never hold",
-    "list": "the condition could never hold",
-    "cidr": "the condition could never hold",
-    "wildcard": "the condition could never hold",
 }
+"""What would follow if a required key were missing or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding of pydantic.
+
+    Attributes:
+        kind: pydantic's word for it.
+        key: the key at fault, or whose value is; as it is written.
+        model: what holds the key.
+        value: what was found.
+        expected: the choices there are, in pydantic's words.
+    """
+
+    kind: str
+    key: str
+    model: type[BaseModel]
+    value: Any
+    expected: str
 
 
 def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> Iterator[Problem]:
@@ -55,44 +76,55 @@ def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> I
     for details in error.errors(include_url=False):
         if details["type"] == "too_short" and details["input"]:
             continue  # its entries were given, and each of them is refused by itself
-        refusal = explain(details, model)
+        refusal = _refusal(details, root, model)
         yield Problem(_place(root, details, refusal), refusal)
 
 
-def explain(details: ErrorDetails, model: type[BaseModel]) -> Refusal:
-    """One finding of pydantic, in a sentence."""
-    own = details.get("ctx", {}).get("error")
-    holder = _model_at(details["loc"], model)
+def _refusal(details: ErrorDetails, root: Node, model: type[BaseModel]) -> Refusal:
+    loc = details["loc"]
+    context = details.get("ctx", {})
+    written = (*_written(root, loc[:-1]), loc[-1]) if details["type"] == "missing" else tuple(_written(root, loc))
+    keys = [part for part in written if isinstance(part, str)]
+    holder = _model_at(loc, model)
+    own = context.get("error")
     if isinstance(own, Refusal):
-        return _with_key(own, _key(details["loc"]), holder)
-    return SENTENCES[details["type"]](details, holder)
+        return own if loc[-1:] == (KEY,) or not keys else _with_key(own, keys[-1], holder)
+    key = keys[-1] if keys else ""
+    return SENTENCES[details["type"]](
+        Finding(details["type"], key, holder, details["input"], context.get("expected", ""))
+    )
 
 
 def _with_key(refusal: Refusal, key: str, model: type[BaseModel]) -> Refusal:
     """Which key holds the value, unless the sentence begins with it: `risk_score: the text "21" is ...`."""
     names = next((names for names in spellings_of(model) if key in names), (key,))
-    if not key or refusal.what.partition(" ")[0] in names:
+    if refusal.what.partition(" ")[0] in names:
         return refusal
-    return Refusal(f"{key}: {refusal.what}", refusal.remedy, consequence=refusal.consequence, beside=refusal.beside)
+    what = f"{key} {refusal.what}" if refusal.what == NO_VALUE else f"{key}: {refusal.what}"
+    return Refusal(what, refusal.remedy, consequence=refusal.consequence, beside=refusal.beside)
+
+
+def _written(root: Node, loc: Loc) -> Iterator[str | int]:
+    """The parts of a location that are in the file; a short form leaves out some that the model has."""
+    node = root
+    for part in loc:
+        inner = find(node, (part,))
+        if inner is not node:
+            yield part
+        node = inner
 
 
 def _place(root: Node, details: ErrorDetails, refusal: Refusal) -> Place:
     """The key's place for a key at fault, the value's for a value, the mapping's for what is missing in it."""
     *path, last = details["loc"] or ("",)
-    is_key = last == "[key]" or details["type"] == "extra_forbidden"
     parent = find(root, path)
     node = find(parent, (last,))
     if node is parent and refusal.beside:
         node = find(parent, (refusal.beside,))
-    return node.key_place if is_key else node.place
+    return node.key_place if last == KEY or details["type"] == "extra_forbidden" else node.place
 
 
-def _key(loc: Sequence[str | int]) -> str:
-    """The last key of a location; a field's name where it is the key."""
-    return next((part for part in reversed(loc) if isinstance(part, str) and part != "[key]"), "")
-
-
-def _model_at(loc: Sequence[str | int], model: type[BaseModel]) -> type[BaseModel]:
+def _model_at(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
     """The model that holds the last key of a location."""
     for part in loc[:-1]:
         found = next((field for name, field in model.model_fields.items() if part in _spellings(name, field)), None)
@@ -112,60 +144,64 @@ def spellings_of(model: type[BaseModel]) -> list[tuple[str, ...]]:
 
 
 def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """A field's name and its aliases."""
     alias = field.validation_alias
     return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (name,)
 
 
-def _missing(details: ErrorDetails, model: type[BaseModel]) -> Refusal:
-    key = _key(details["loc"])
-    examples = model.model_fields[key].examples
-    example = f", such as {key}: {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""
-    return Refusal(f"key {key} is missing", f"Add it{example}.", consequence=WITHOUT.get(key, ""))
+def _missing(finding: Finding) -> Refusal:
+    examples = finding.model.model_fields[finding.key].examples
+    example = f", such as {finding.key}: {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""
+    return Refusal(f"key {finding.key} is missing", f"Add it{example}.", consequence=WITHOUT[finding.key])
 
 
-def _unknown(details: ErrorDetails, model: type[BaseModel]) -> Refusal:
-    key = _key(details["loc"])
-    spellings = spellings_of(model)
+def _unknown(finding: Finding) -> Refusal:
+    spellings = spellings_of(finding.model)
     for names in spellings:
-        if key in names:
-            what = f"{key} and {names[0]} are both given, two names of one thing"
+        if finding.key in names:
+            what = f"{finding.key} and {names[0]} are both given, two names of one thing"
             return Refusal(what, f"Keep {names[0]}.", consequence="one of the two would be ignored")
     known = [name for names in spellings for name in names]
-    close = difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1)
-    remedy = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(names[0] for names in spellings)}."
-    return Refusal(f"unknown key {quoted(key)}", remedy, consequence="it would be ignored")
+    close = difflib.get_close_matches(finding.key.lower().replace("-", "_"), known, n=1)
+    remedy = "Remove it; the keys that there are stand in rule.schema.json."
+    if close or len(known) <= FEW:
+        remedy = f"Did you mean {close[0]}?" if close else f"The keys here are {', '.join(known)}."
+    return Refusal(f"unknown key {quoted(finding.key)}", remedy, consequence="it would be ignored")
 
 
-def _choice(details: ErrorDetails, _model: type[BaseModel]) -> Refusal:
-    key, value = _key(details["loc"]), details["input"]
-    choices = [choice.strip("'") for choice in details["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-    close = difflib.get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
+def _choice(finding: Finding) -> Refusal:
+    choices = [choice.strip("'") for choice in finding.expected.replace(" or ", ", ").split(", ")]
+    close = difflib.get_close_matches(finding.value.lower(), choices, n=1) if isinstance(finding.value, str) else []
     remedy = f"Did you mean {close[0]}?" if close else f"Use {' or '.join(choices)}."
-    return Refusal(f"{key}: {spoken(value)} is none of {', '.join(choices)}", remedy)
+    none_of = f"none of {', '.join(choices)}" if choices[1:] else f"not {choices[0]}"
+    return _of_value(finding, f"is {none_of}", remedy)
 
 
-def _empty(details: ErrorDetails, _model: type[BaseModel]) -> Refusal:
-    key = _key(details["loc"])
-    return Refusal(f"{key} is empty", "Give at least one entry.", consequence=WITHOUT.get(key, ""))
+def _empty(finding: Finding) -> Refusal:
+    consequence = "the condition could never hold" if finding.model is Condition else WITHOUT.get(finding.key, "")
+    return Refusal(f"{finding.key} is empty", "Give at least one entry.", consequence=consequence)
 
 
-def _expected(words: str, example: str) -> Callable[[ErrorDetails, type[BaseModel]], Refusal]:
-    def sentence(details: ErrorDetails, _model: type[BaseModel]) -> Refusal:
-        key = _key(details["loc"])
-        return Refusal(f"{key}: {spoken(details['input'])} is not {words}", f"Write {example.format(key=key)}.")
-
-    return sentence
+def _expected(words: str, form: str) -> Callable[[Finding], Refusal]:
+    return lambda finding: _of_value(finding, f"is not {words}", f"Write {finding.key}: and {form}.")
 
 
-A_LIST = _expected("a list", "{key}: and below it one line beginning with a dash for each entry")
-A_MAPPING = _expected("a mapping", "{key}: and below it, indented, one line `key: value` for each entry")
-SENTENCES: Final[dict[str, Callable[[ErrorDetails, type[BaseModel]], Refusal]]] = {
+def _of_value(finding: Finding, what: str, remedy: str) -> Refusal:
+    if finding.value is None:
+        return Refusal(f"{finding.key} {NO_VALUE}", remedy)
+    return Refusal(f"{finding.key}: {spoken(finding.value)} {what}", remedy)
+
+
+A_LIST: Final = _expected("a list", "below it one line beginning with a dash for each entry")
+A_MAPPING: Final = _expected("a mapping", "below it, indented, one line `key: value` for each entry")
+A_CONDITION: Final = _expected(
+    "a condition", "behind it a value, a list of values, or a condition such as {exists: true}"
+)
+SENTENCES: Final[dict[str, Callable[[Finding], Refusal]]] = {
     "missing": _missing,
     "extra_forbidden": _unknown,
     "literal_error": _choice,
     "too_short": _empty,
     "tuple_type": A_LIST,
     "dict_type": A_MAPPING,
-    "model_type": A_MAPPING,
+    "model_type": lambda finding: (A_CONDITION if finding.model is Condition else A_MAPPING)(finding),
 }

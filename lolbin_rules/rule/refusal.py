@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["Refusal", "quoted", "shortened", "spoken"]
+__all__ = ["NO_VALUE", "Refusal", "quoted", "shortened", "spoken"]
 
 LONGEST_QUOTE = 80
+NO_VALUE = "has no value"
 
 
 class Refusal(ValueError):  # noqa: N818 - a finding among others; only its place makes it an error

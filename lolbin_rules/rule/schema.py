@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["list_schema", "rule_schema", "schema_texts"]
+__all__ = ["list_schema", "rule_schema", "schema_texts", "write_schemas"]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,12 +37,16 @@ def list_schema() -> dict[str, Any]:
 def schema_texts() -> dict[str, str]:
     """The files that carry the schemas: name -> text."""
     schemas = {"rule.schema.json": rule_schema(), "list.schema.json": list_schema()}
-    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
+    return {
+        name: json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        for name, schema in schemas.items()
+    }
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     schema = model.model_json_schema()
     for node in _nodes(schema):
+        _level(node)
         _simplify(node)
     for name, definition in {model.__name__: schema, **schema.get("$defs", {})}.items():
         if name != "Condition":
@@ -58,8 +62,20 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
         yield from _nodes(part)
 
 
+def _level(node: dict[str, Any]) -> None:
+    """Undo what only some versions of pydantic write, so that all of them make the same schema."""
+    if node.get("additionalProperties") is True:
+        del node["additionalProperties"]
+    if "const" in node:
+        node.pop("enum", None)
+    match node.get("allOf"):
+        case [{"$ref": reference}]:
+            del node["allOf"]
+            node["$ref"] = reference
+
+
 def _simplify(node: dict[str, Any]) -> None:
-    """Refuse keys that no pattern allows, and leave out titles that only repeat the key."""
+    """Refuse keys that no pattern allows, and leave out what goes without saying."""
     if patterns := node.pop("patternProperties", None):
         ((pattern, values),) = patterns.items()
         node.update(propertyNames={"pattern": pattern}, additionalProperties=values)
@@ -85,6 +101,11 @@ def _accept_other_names(definition: dict[str, Any], model: type[BaseModel]) -> N
         definition["allOf"] = rules
 
 
-if __name__ == "__main__":
+def write_schemas(folder: Path) -> None:
+    """Write the files that carry the schemas into a folder."""
     for name, text in schema_texts().items():
-        Path(sys.argv[1], name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]))

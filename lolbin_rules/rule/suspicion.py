@@ -67,5 +67,5 @@ def _host_bits(name: str, value: str) -> Refusal | None:
     try:
         check_network(value)
     except Refusal as refusal:
-        return refusal
+        return Refusal(refusal.what, refusal.remedy, consequence="Elasticsearch refuses it where the field is an ip")
     return None

@@ -22,7 +22,7 @@ from lolbin_rules.rule.duration import (
     parse_duration,
     parse_lookback,
 )
-from lolbin_rules.rule.refusal import Refusal, spoken
+from lolbin_rules.rule.refusal import NO_VALUE, Refusal, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +85,12 @@ class Kind:
         """
         if type(value) in self.types:
             return value
+        if value is None:
+            raise Refusal(NO_VALUE, f"Write {self.words}.")
         raise Refusal(f"{spoken(value)} is not {self.words}", self._remedy(value))
 
     def _remedy(self, value: Any) -> str:
-        if str in self.types and isinstance(value, bool | int | float):
+        if self.types == (str,) and isinstance(value, bool | int | float):
             return f'Quote it: "{str(value).lower() if isinstance(value, bool) else value}".'
         if int in self.types and isinstance(value, str) and NUMERAL.fullmatch(value):
             return f"Write {value} without quotes."
@@ -195,7 +197,8 @@ def _timed(parse: Callable[[str], timedelta], example: str) -> BeforeValidator:
         if isinstance(value, timedelta):
             return value
         if not isinstance(value, str):
-            raise Refusal(f"{spoken(value)} has no unit of time", f"Write it as text with a unit, such as {example}.")
+            found = NO_VALUE if value is None else f"{spoken(value)} has no unit of time"
+            raise Refusal(found, f"Write a whole number and one of s, m, h, d, such as {example}.")
         return parse(value)
 
     return BeforeValidator(read)
@@ -214,7 +217,7 @@ Bound: TypeAlias = Annotated[
 ]
 TrueOrFalse: TypeAlias = Annotated[bool, TRUE_OR_FALSE]
 WholeNumber: TypeAlias = Annotated[int, NUMBER]
-Text: TypeAlias = Annotated[str, TEXT, Shape(r"^[\s\S]*\S[\s\S]*$", "blank", "Write what it is there for.")]
+Text: TypeAlias = Annotated[str, TEXT, Shape(r"^[\s\S]*\S[\s\S]*$", "nothing to read", "Write a text.")]
 Identifier: TypeAlias = Annotated[
     str,
     TEXT,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import yaml
 
-from lolbin_rules.rule.refusal import Refusal
+from lolbin_rules.rule.refusal import Refusal, quoted
 from lolbin_rules.rule.yaml_scalars import read_scalar
-from lolbin_rules.rule.yaml_syntax import REST_UNREAD, Place, Problem, syntax_problem
+from lolbin_rules.rule.yaml_syntax import REST_UNREAD, Place, Problem, syntax_problem, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +23,18 @@ __all__ = ["Node", "Parsed", "find", "parse_yaml", "plain"]
 
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST: Final = 50
+FRAMES: Final = (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.DocumentEndEvent, yaml.StreamEndEvent)
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 TAGS: Final = frozenset({None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))})
 Mark: TypeAlias = Any  # of yaml.error or of yaml._yaml, which have no common base
 Content: TypeAlias = "str | bool | int | float | list[Node] | dict[str, Node] | None"
+
+
+class Spot(NamedTuple):
+    """A mark of our own; marks count from 0."""
+
+    line: int
+    column: int
 
 
 @dataclass(slots=True)
@@ -60,24 +68,17 @@ class Parsed:
     broken: Node | None = None
 
 
-class Key(NamedTuple):
-    """A key that waits for its value; one without text is at fault, and its value is dropped."""
-
-    text: str | None
-    mark: Mark
-
-
 @dataclass(slots=True)
 class Open:
-    """A list or mapping whose end has not come yet."""
+    """A list or mapping whose end has not come yet; in a mapping with the key that waits for its value.
+
+    A key without text is at fault, and its value is dropped.
+    """
 
     node: Node
-    key: Key | None = None
-
-    @property
-    def awaits_key(self) -> bool:
-        """Whether the next value is a key."""
-        return self.key is None and isinstance(self.node.content, dict)
+    is_mapping: bool
+    key: str | None = None
+    key_mark: Mark | None = None
 
 
 class TooDeep(Exception):  # noqa: N818 - control flow of this module only
@@ -86,12 +87,11 @@ class TooDeep(Exception):  # noqa: N818 - control flow of this module only
 
 def parse_yaml(text: str) -> Parsed:
     """Every document of a text; after a fault of syntax, those before it and what there was of the broken one."""
-    growing = Growing()
+    growing = Growing(text)
     steps = growing.steps
     try:
         for event in _events(text):
-            if step := steps.get(type(event)):
-                step(event)
+            steps[type(event)](event)
     except yaml.YAMLError as error:
         growing.parsed.problems.append(syntax_problem(error, text))
         growing.break_off()
@@ -133,7 +133,8 @@ def find(node: Node, path: Iterable[str | int]) -> Node:
 class Growing:
     """The documents so far, and the lists and mappings that are still open."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self._text = text
         self.parsed = Parsed()
         self.steps: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
@@ -142,6 +143,7 @@ class Growing:
             yaml.MappingStartEvent: self._begin,
             yaml.SequenceEndEvent: self._end,
             yaml.MappingEndEvent: self._end,
+            **dict.fromkeys(FRAMES, lambda _event: None),
         }
         self._open: list[Open] = []
 
@@ -160,17 +162,26 @@ class Growing:
             self._refuse(event.start_mark, what, "Remove it; quote text that is meant as text.")
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._check_tag(event)
         content: Content = event.value
+        mark = event.start_mark if content else self._inside(event.start_mark)
+        if event.tag is not None:
+            self._check_tag(event)
         if not event.value.isascii() and SURROGATE.search(event.value):
-            self._refuse(event.start_mark, "an escape stands for half a character", "Write the character itself.")
+            self._refuse(mark, "an escape stands for half a character", "Write the character itself.")
             content = ""
-        elif event.implicit[0] and not (self._open and self._open[-1].awaits_key):
+        elif event.implicit[0] and not self._awaits_key():
             try:
                 content = read_scalar(event.value)
             except Refusal as refusal:
-                self.parsed.problems.append(Problem(Node(event.start_mark, None).place, refusal))
-        self._close(Node(event.start_mark, content))
+                self.parsed.problems.append(Problem(Node(mark, None).place, refusal))
+        self._close(Node(mark, content))
+
+    def _inside(self, mark: Mark) -> Mark:
+        place = within(Place(mark.line + 1, mark.column + 1), self._text)
+        return Spot(place.line - 1, place.column - 1)
+
+    def _awaits_key(self) -> bool:
+        return bool(self._open) and self._open[-1].is_mapping and self._open[-1].key_mark is None
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         self._refuse(event.start_mark, "an alias stands for a value elsewhere in the file", "Repeat the value.")
@@ -181,8 +192,8 @@ class Growing:
         if len(self._open) == DEEPEST:
             self._refuse(event.start_mark, f"more than {DEEPEST} levels of nesting", "Nest less.", REST_UNREAD)
             raise TooDeep
-        content: Content = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self._open.append(Open(Node(event.start_mark, content)))
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        self._open.append(Open(Node(event.start_mark, {} if is_mapping else []), is_mapping))
 
     def _end(self, _event: yaml.CollectionEndEvent) -> None:
         self._close(self._open.pop().node)
@@ -196,28 +207,31 @@ class Growing:
         content = parent.node.content
         if isinstance(content, list):
             content.append(node)
-        elif parent.key is None:
-            parent.key = self._key(node)
-        elif isinstance(content, dict):
-            self._enter(content, parent.key, node)
-            parent.key = None
+        elif parent.key_mark is None:
+            parent.key, parent.key_mark = self._key(parent, node), node.mark
+        else:
+            self._enter(parent, node)
+            parent.key_mark = None
 
-    def _key(self, node: Node) -> Key:
+    def _key(self, parent: Open, node: Node) -> str | None:
         if node.content == "<<":
             self._refuse(node.mark, "<< would merge another mapping into this one", "Write the keys out.")
-            return Key(None, node.mark)
+            return None
         if isinstance(node.content, str):
-            return Key(node.content, node.mark)
-        self._refuse(node.mark, "a key is a list or mapping", "Write a text; quote one that contains {{ or [.")
-        return Key(None, node.mark)
+            return node.content
+        # `name: {{ x }}` is read as a mapping whose key is a mapping: said of the whole, it is said once.
+        mark = node.mark if parent.node.content else parent.node.mark
+        self._refuse(mark, "a key is a list or mapping", "Write a text; quote one that contains {{ or [.")
+        return None
 
-    def _enter(self, entries: dict[str, Node], key: Key, node: Node) -> None:
-        if key.text is None:
+    def _enter(self, parent: Open, node: Node) -> None:
+        entries = cast("dict[str, Node]", parent.node.content)
+        if parent.key is None:
             return
-        if key.text in entries:
-            first = entries[key.text].key_place
-            what = f'key "{key.text}" was given before, at {first.line}:{first.column}'
-            self._refuse(key.mark, what, "Keep one of them.", "one of the two would be ignored")
+        if parent.key in entries:
+            first = entries[parent.key].key_place
+            what = f"key {quoted(parent.key)} was given before, at {first.line}:{first.column}"
+            self._refuse(parent.key_mark, what, "Keep one of them.", "one of the two would be ignored")
             return
-        node.key_mark = key.mark
-        entries[key.text] = node
+        node.key_mark = parent.key_mark
+        entries[parent.key] = node

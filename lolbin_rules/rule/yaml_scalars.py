@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from lolbin_rules.rule.refusal import Refusal, shortened
+from lolbin_rules.rule.refusal import Refusal, quoted, shortened
 
 __all__ = ["read_scalar"]
 
@@ -19,7 +19,11 @@ CONSTANTS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-SOMETIMES_BOOLEAN: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+SOMETIMES_BOOLEAN: Final = {
+    **dict.fromkeys(("yes", "Yes", "YES", "on", "On", "ON"), "true"),
+    **dict.fromkeys(("no", "No", "NO", "off", "Off", "OFF"), "false"),
+}
+SPECIAL: Final = CONSTANTS.keys() | SOMETIMES_BOOLEAN.keys()
 JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 SOMETIMES_NUMBER: Final = re.compile(
     r"""[-+]?(
@@ -41,36 +45,41 @@ def read_scalar(text: str) -> str | bool | int | float | None:
     Raises:
         Refusal: readers of YAML do not agree on it, or it would not survive being read as a number.
     """
-    if text in CONSTANTS:
-        return CONSTANTS[text]
-    if meaning := SOMETIMES_BOOLEAN.get(text.lower()):
-        raise Refusal(
-            f"{text} without quotes is {meaning} to some readers of YAML and text to others",
-            f'Write "{text}" for the text, or {meaning}.',
-            consequence=OTHER_MEANING,
-        )
+    if text in SPECIAL:
+        return _constant(text)
     if text[0] in NUMBER_STARTS and SOMETIMES_NUMBER.fullmatch(text):
         return _number(text)
     return text
 
 
+def _constant(text: str) -> bool | None:
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    meaning = SOMETIMES_BOOLEAN[text]
+    raise Refusal(
+        f"{text} without quotes is {meaning} to some readers of YAML and text to others",
+        f'Write "{text}" for the text, or {meaning}.',
+        consequence=OTHER_MEANING,
+    )
+
+
 def _number(text: str) -> int | float:
-    quoted = f'Quote it: "{shortened(text)}"'
+    quoting = f"Quote it: {quoted(text)}"
     if not JSON_NUMBER.fullmatch(text):
         raise Refusal(
             f"{shortened(text)} without quotes is a number to some readers of YAML and text to others",
-            f"{quoted}, or write the number in plain decimal digits.",
+            f"{quoting}, or write the number in plain decimal digits.",
             consequence=OTHER_MEANING,
         )
     number = float(text) if "." in text else int(text) if len(text) <= len(str(SMALLEST)) + 1 else LARGEST + 1
     if isinstance(number, int) and not SMALLEST <= number <= LARGEST:
         raise Refusal(
-            f"{shortened(text)} has more than 64 bits", f"{quoted}.", consequence="Elasticsearch could not store it"
+            f"{shortened(text)} has more than 64 bits", f"{quoting}.", consequence="Elasticsearch could not store it"
         )
-    if isinstance(number, float) and repr(number) != text:
+    if repr(number) != text:
         raise Refusal(
             f"{shortened(text)} without quotes is the number {number!r}",
-            f"{quoted}, or write {number!r}.",
+            f"{quoting}, or write {number!r}.",
             consequence="a field that holds the text would not match",
         )
     return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from lolbin_rules.rule.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["REST_UNREAD", "Place", "Problem", "decode", "syntax_problem"]
+__all__ = ["REST_UNREAD", "Place", "Problem", "decode", "syntax_problem", "within"]
 
 UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 REST_UNREAD: Final = "the rest of the file was not read"
@@ -34,10 +35,11 @@ class Problem(NamedTuple):
 
 def decode(data: bytes) -> str | Problem:
     """The text of a file, or why it is none."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
-        place = _end_of(data[: error.start].decode("utf-8-sig", "replace"))
+        place = _end_of(data[: error.start].decode())
         what = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
         return Problem(place, Refusal(what, "Save the file as UTF-8.", consequence="nothing of the file was read"))
     if found := UNPRINTABLE.search(text):
@@ -55,8 +57,8 @@ def _end_of(text: str) -> Place:
     return Place(len(lines), len(lines[-1]))
 
 
-def _within(place: Place, text: str) -> Place:
-    """The place itself, or the end of the text where the parser counted on."""
+def within(place: Place, text: str) -> Place:
+    """The place itself, or the end of the text: the parser puts what it misses there on a line of its own."""
     return min(place, _end_of(text.rstrip()))
 
 
@@ -69,7 +71,7 @@ def syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
     if "quoted scalar" in found and "end of" in found and error.context_mark is not None:
         place = Place(error.context_mark.line + 1, error.context_mark.column + 1)
     what, remedy = _explained(found, _character(place, text))
-    return Problem(_within(place, text), Refusal(what, remedy, consequence=REST_UNREAD))
+    return Problem(within(place, text), Refusal(what, remedy, consequence=REST_UNREAD))
 
 
 def _character(place: Place, text: str) -> str:
@@ -140,6 +142,11 @@ EXPLANATIONS: Final[tuple[tuple[Callable[[str, str], bool], str, str], ...]] = (
         _words("block mapping", "block collection", "block sequence", "block entries", "document start", "block end"),
         "this line is not aligned with the lines that it belongs to",
         "Indent entries of the same mapping or list alike.",
+    ),
+    (
+        _words("expected node content", "expected the node content"),
+        'the character "{character}" cannot begin a value',
+        "Quote the text, or remove the character.",
     ),
     (lambda _found, _character: True, "not YAML: {found}", "Correct it here or just before."),
 )

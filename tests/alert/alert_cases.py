@@ -13,7 +13,7 @@ from lolbin_rules.alert.context import ExecutionContext
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Hit, Key
 
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=60, deadline=None)
 
 NOW = datetime(2026, 11, 22, 5, 16, 16, 276000, tzinfo=UTC)
 CONTEXT = ExecutionContext("0e4c1f6e-7f5b-4a55-9a3e-0b1f6a1c2d3e", NOW, NOW - timedelta(seconds=16), "scheduled")
@@ -59,7 +59,7 @@ def hit(source: Mapping[str, Any], key: Key = KEY) -> Hit:
 def field_names(document: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """The dotted names of all values of a document."""
     for key, value in document.items():
-        for item in value if isinstance(value, list) else [value]:
+        for item in (value or [None]) if isinstance(value, list) else [value]:
             if isinstance(item, Mapping):
                 yield from field_names(item, f"{path}{key}.")
             else:
@@ -85,21 +85,64 @@ scalars = st.one_of(
     st.text(max_size=8),
     st.sampled_from(["2026-11-22T05:10:09Z", "1::2", "network", "ingress", "signal"]),
 )
-names = st.sampled_from(
-    """@timestamp event event.kind event.category kind category action host host.name name process process.name pid
-    destination ip port geo geo.location location network.direction direction user domain labels winlog event_data
-    winlog.event_data.x signal signal.rule ancestors depth kibana kibana.alert.ancestors kibana.alert.depth
-    kibana.alert.rule.uuid threshold_result lolbin data_stream type dns.question.name tags message unmapped unmapped.x
-    host.name.below . a..b""".split()
-) | st.text(max_size=4)
+NAMES = (
+    "@timestamp",
+    "event",
+    "event.kind",
+    "event.category",
+    "kind",
+    "category",
+    "action",
+    "host",
+    "host.name",
+    "name",
+    "process",
+    "process.name",
+    "pid",
+    "destination",
+    "ip",
+    "port",
+    "geo",
+    "geo.location",
+    "location",
+    "network.direction",
+    "direction",
+    "user",
+    "domain",
+    "labels",
+    "winlog",
+    "event_data",
+    "winlog.event_data.x",
+    "signal",
+    "signal.rule",
+    "ancestors",
+    "depth",
+    "kibana",
+    "kibana.alert.ancestors",
+    "kibana.alert.depth",
+    "kibana.alert.rule.uuid",
+    "threshold_result",
+    "lolbin",
+    "data_stream",
+    "type",
+    "dns.question.name",
+    "tags",
+    "message",
+    "unmapped",
+    "unmapped.x",
+    "host.name.below",
+    ".",
+    "a..b",
+)
+names = st.sampled_from(NAMES) | st.text(max_size=3)
 
 
 def _objects(children: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.dictionaries(names, children, max_size=6)
+    return st.dictionaries(names, children, max_size=4)
 
 
 documents: st.SearchStrategy[dict[str, Any]] = _objects(
-    st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | _objects(inner), max_leaves=12)
+    st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | _objects(inner), max_leaves=8)
 )
 """JSON objects whose names mean something to whoever makes alerts, and whose values are anything."""
 

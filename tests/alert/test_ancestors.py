@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alert_cases import CONTEXT, KEY, REACHED_OUT, documents, hit, make_rule, quick
 from hypothesis import given
 
+from alert.alert_cases import CONTEXT, KEY, REACHED_OUT, documents, hit, make_rule, quick
 from lolbin_rules.alert.ancestors import ancestors, depth, is_alert, is_own_alert
 from lolbin_rules.alert.build import build_alert
 from lolbin_rules.alert.identity import rule_uuid
@@ -50,6 +50,8 @@ def test_legacy_alerts_are_alerts() -> None:
     assert [ancestor["id"] for ancestor in ancestors(LEGACY, PARENT)] == ["e", "a1"]
     assert ancestors(LEGACY, PARENT)[-1]["rule"] == "some-uuid"
     assert depth(ancestors(LEGACY, PARENT)) == 2
+    without_depth = {"event.kind": "signal", "signal.ancestors": [{"id": "x"}, {"id": "y"}]}
+    assert [ancestor.get("depth") for ancestor in ancestors(without_depth, PARENT)] == [None, None, 2]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,7 @@ def test_no_rule_alerts_its_own_alerts() -> None:
     assert not is_own_alert("first", REACHED_OUT)
     assert is_own_alert("some-rule", LEGACY)
     assert not is_own_alert("other", LEGACY)
+    assert is_own_alert("first", {"kibana": {"alert": {"rule": {"uuid": rule_uuid("first")}}}})
 
 
 @given(documents)

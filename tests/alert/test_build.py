@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from alert_cases import CONTEXT, KEY, NOW, REACHED_OUT, deep, documents, hit, make_rule, quick
 from hypothesis import given
 
+from alert.alert_cases import CONTEXT, KEY, NOW, REACHED_OUT, deep, documents, hit, make_rule, quick
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.build import Alert, ExecutionContext, build_alert, dead_letter, minimal_alert
 from lolbin_rules.alert.identity import rule_uuid
@@ -150,6 +150,18 @@ def test_an_alert_is_a_signal_whatever_the_event_was(source: dict[str, Any], kep
     assert values(alert, "event.kind") == ["signal"]
     ours = {name for name in alert if name.startswith("kibana.")} | {"@timestamp"}
     assert {name: value for name, value in alert.items() if name not in ours} == kept
+
+
+def test_what_was_left_out_is_noted() -> None:
+    """In the alert by name, up to a hundred, and in one sentence for the record of the run."""
+    built = _built({f"host.name.{number:03}": "x" for number in range(200)} | {"user": "text"})
+    assert built.source["lolbin.left_out"] == [f"host.name.{number:03}" for number in range(100)]
+    (note,) = built.notes
+    assert "values: 'host.name.000', 'host.name.001', 'host.name.002', " in note
+    assert note.endswith(" and 196 more")
+    assert _built({"user": "text"}).notes == (
+        "Parts of an event were left out of its alert, because the alert index takes no such values: 'user'",
+    )
 
 
 def test_the_original_event_is_kept_in_every_spelling() -> None:

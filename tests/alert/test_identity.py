@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from alert_cases import CONTEXT, KEY, REACHED_OUT, documents, hit, make_rule, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alert.alert_cases import CONTEXT, KEY, REACHED_OUT, documents, hit, make_rule, quick
 from lolbin_rules.alert.build import build_alert, minimal_alert
 from lolbin_rules.alert.identity import (
     alert_id,
@@ -32,19 +33,30 @@ plain = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,30}", fullmatch=True).filter(
 keys = st.builds(Key, plain, st.text(max_size=12))
 
 
+GOLDEN = {
+    '["r","winlogbeat-8.6.2","kx2mE5MBn0"]': "b55d8cf114415a04b94d76ea067093d8924ac278488000443e552cd250266ebc",
+    r"""["\u00e9\ud800","i","\u2028\"\\"]""": "e21daa108f8920b413deebc7cf41bda138cc4e7cf57af98772aa6f4b429a6039",
+    '["r","group",[["host.name",["a","b"]],["n",["3"]],["missing",null]],1795324500000]': (
+        "4672875b925cef53d493d0be2879392adcd3a88d4b47c3815fc899a1ec82475b"
+    ),
+    '["r","group",[["host.name",["a","b"]],["n",["3"]],["missing",null]]]': (
+        "52c4b6f05cb5797081daa2523b428313c7336f2ef2d7bad9dd87ca36570f9820"
+    ),
+}
+"""The bytes that are hashed, and what `sha256sum` makes of them."""
+
+
 def test_ids_never_change() -> None:
-    """Golden values, made with `printf` and `sha256sum`: an id that came out differently would alert the past again."""
-    # ["r","winlogbeat-8.6.2","kx2mE5MBn0"]
-    assert alert_id("r", KEY) == "b55d8cf114415a04b94d76ea067093d8924ac278488000443e552cd250266ebc"
-    # ["\\u00e9\\ud800","i","\\u2028\\"\\\\"]
-    odd = alert_id("\u00e9\ud800", Key("i", '\u2028"\\'))
-    assert odd == "e21daa108f8920b413deebc7cf41bda138cc4e7cf57af98772aa6f4b429a6039"
-    # ["r","group",[["host.name",["a","b"]],["n",["3"]],["missing",null]],1795324500000]
+    """An id that came out differently would alert the past again."""
     terms = group_terms({"host.name": ["b", "a"], "n": 3}, ["host.name", "n", "missing"])
-    group = group_id("r", terms, datetime(2026, 11, 22, 5, 15, tzinfo=UTC))
-    assert group == "4672875b925cef53d493d0be2879392adcd3a88d4b47c3815fc899a1ec82475b"
-    # ["r","group",[["host.name",["a","b"]],["n",["3"]],["missing",null]]]
-    assert instance_id("r", terms) == "52c4b6f05cb5797081daa2523b428313c7336f2ef2d7bad9dd87ca36570f9820"
+    ids = [
+        alert_id("r", KEY),
+        alert_id("\u00e9\ud800", Key("i", '\u2028"\\')),
+        group_id("r", terms, datetime(2026, 11, 22, 5, 15, tzinfo=UTC)),
+        instance_id("r", terms),
+    ]
+    assert ids == list(GOLDEN.values())
+    assert ids == [hashlib.sha256(text.encode("ascii")).hexdigest() for text in GOLDEN]
     assert rule_uuid("network-connection-via-regsvr32") == "53b133d7-59b3-581c-9be3-492bebd94cb4"
 
 
@@ -81,7 +93,7 @@ def test_decoration_is_stripped_exactly(name: str, stable: str) -> None:
 @quick
 def test_an_event_keeps_its_id_wherever_its_data_move(name: str, moves: list[str], day: str, generation: int) -> None:
     """A backing index, and each way of mounting or shrinking it, is the data stream itself."""
-    prefix = "".join(move if move.endswith("l-") or move.endswith("d-") else f"shrink-{move}-" for move in moves)
+    prefix = "".join(move if move.endswith(("l-", "d-")) else f"shrink-{move}-" for move in moves)
     moved = Key(f"{prefix}.ds-{name}-{day}-{generation:06}", "1")
     assert alert_id("r", moved) == alert_id("r", Key(name, "1"))
     if prefix:

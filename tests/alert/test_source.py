@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from alert_cases import deep, documents, names, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alert.alert_cases import deep, documents, names, quick
 from lolbin_rules.alert.source import event_time, first, nested, objects, parse_time, values, write_time
 
 
@@ -151,6 +151,7 @@ def test_templates_see_the_object_where_spellings_contradict() -> None:
     """A value cannot hide an object, whichever comes first."""
     assert nested({"a": "text", "a.b": 1}) == {"a": {"b": 1}}
     assert nested({"a.b": 1, "a": "text"}) == {"a": {"b": 1}}
+    assert nested({"a.b": {"c": 1}, "a": {"b": {"d": 2}, "e": 3}}) == {"a": {"b": {"c": 1, "d": 2}, "e": 3}}
 
 
 def test_taking_apart_leaves_the_document_alone() -> None:

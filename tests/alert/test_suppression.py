@@ -8,10 +8,10 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from alert_cases import CONTEXT, KEY, NOW, REACHED_OUT, hit, make_rule, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alert.alert_cases import CONTEXT, KEY, NOW, REACHED_OUT, hit, make_rule, quick
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.build import build_group_alert, minimal_alert
 from lolbin_rules.alert.identity import alert_id, same_event

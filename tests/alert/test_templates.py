@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from alert_cases import CONTEXT, KEY, REACHED_OUT, field_names, hit, make_rule, mapped_fields
 
+from alert.alert_cases import CONTEXT, KEY, REACHED_OUT, field_names, hit, make_rule, mapped_fields
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.build import build_alert, build_group_alert, dead_letter
 from lolbin_rules.alert.identity import alert_index, suppressed_index
@@ -40,15 +40,38 @@ RULE = make_rule(
     false_positives=["c"],
 )
 STREAM = {"data_stream": {"type": "logs", "dataset": "x", "namespace": "default"}, "process.pid.odd": 1}
-EVENT = {
-    name: "x"
-    for name in "action category code dataset hash id kind module original outcome provider reason reference timezone type "
-    "url agent_id_status created end ingested start duration sequence severity risk_score risk_score_norm".split()
-}
+EVENT_FIELDS = (
+    "action",
+    "category",
+    "code",
+    "dataset",
+    "hash",
+    "id",
+    "kind",
+    "module",
+    "original",
+    "outcome",
+    "provider",
+    "reason",
+    "reference",
+    "timezone",
+    "type",
+    "url",
+    "agent_id_status",
+    "created",
+    "end",
+    "ingested",
+    "start",
+    "duration",
+    "sequence",
+    "severity",
+    "risk_score",
+    "risk_score_norm",
+)
 
 
 def _alerts() -> list[Mapping[str, Any]]:
-    first = {**REACHED_OUT, **STREAM, "event": EVENT}
+    first = {**REACHED_OUT, **STREAM, "event": dict.fromkeys(EVENT_FIELDS, "x")}
     of = member(RULE, hit(first), prefix="p", context=CONTEXT)
     assert of is not None
     group = build_group_alert(RULE, hit(first), of, context=CONTEXT).source
@@ -63,8 +86,10 @@ def _ours(names: set[str]) -> set[str]:
 
 
 def _is_mapped(name: str, mapped: Mapping[str, Mapping[str, Any]]) -> bool:
-    """By itself, or by a flattened or disabled object that it lies in."""
+    """By itself, as an object of mapped fields, or by a flattened or disabled object that it lies in."""
     spec = next((mapped[above] for above in _above(name) if above in mapped), None)
+    if any(below.startswith(f"{name}.") for below in mapped):
+        return True
     return spec is not None and (spec is mapped.get(name) or spec["type"] in {"flattened", "object"})
 
 

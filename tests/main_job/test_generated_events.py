@@ -198,3 +198,31 @@ def test_the_counts_of_groups_stay_exact(
     (again,) = replay(Orders([rule], all_rules.lists, span.end, prefix=prefix), span, store)
     assert (again.status, again.tally.alerts) == (Status.SUCCEEDED, 0)
     assert folds(stored(client, f"{prefix}-alerts")) == expected_folds(made)
+
+
+def test_a_change_of_suppression_alerts_no_event_twice(
+    all_rules: RuleSet, client: Elasticsearch, store: ElasticsearchStore, index_prefix: str, prefix: str
+) -> None:
+    """Suppression taken away, given back and grouped otherwise: what had an alert gets no other one."""
+    made = events.regsvcs_groups(seed=9, base_time=BASE, sizes=(1, 3, 5), spread=timedelta(minutes=2))
+    load(client, index_prefix, [made])
+    grouped = under(index_prefix, all_rules.rules[made.rule_id])
+    assert grouped.suppression is not None
+    coarse = grouped.suppression.model_copy(update={"group_by": ("host.name",)})
+    start = min(event.timestamp for event in made.events)
+    span = Window(start, start + timedelta(minutes=30))
+
+    def search_again(rule: Rule) -> Execution:
+        (execution,) = replay(Orders([rule], all_rules.lists, span.end, prefix=prefix), span, store)
+        assert execution.status is Status.SUCCEEDED, execution.reason
+        return execution
+
+    search_again(grouped)
+    alerts = stored(client, f"{prefix}-alerts")
+    for changed in (
+        grouped.model_copy(update={"suppression": None}),
+        grouped.model_copy(update={"suppression": coarse}),
+        grouped,
+    ):
+        assert search_again(changed).tally.alerts == 0
+        assert stored(client, f"{prefix}-alerts") == alerts

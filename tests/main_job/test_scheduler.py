@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,7 @@ def test_live_events_are_alerted_once_each_across_a_stop_and_a_start(site: Site)
     for _ in range(3):
         site.happen(5)
     site.await_alerts(site.hits)
+    begun = site.coverage("live")
     site.happen(5)
     assert first.end(signal.SIGTERM) == 0, first.said
     site.happen(5)
@@ -151,9 +153,20 @@ def test_live_events_are_alerted_once_each_across_a_stop_and_a_start(site: Site)
     site.happen(5)
     site.await_alerts(site.hits)
     assert second.end(signal.SIGINT) == 0, second.said
+    assert_goes_on(begun, site.coverage("live"))
     for scheduler in (first, second):
         assert "Traceback" not in scheduler.said
         assert "ERROR" not in scheduler.said
+
+
+def assert_goes_on(begun: dict[str, Any] | None, now: dict[str, Any] | None) -> None:
+    """What was asked is still asked, and searched from its beginning on without a gap."""
+    assert begun is not None
+    assert now is not None
+    assert now["asked"] == begun["asked"]
+    assert now["searched"][0]["start"] == now["asked"][0]["start"]
+    assert all(one["end"] == following["start"] for one, following in pairwise(now["searched"]))
+    assert now["searched"][-1]["end"] > begun["searched"][-1]["end"]
 
 
 def test_a_runner_that_is_killed_loses_and_repeats_nothing(site: Site) -> None:
@@ -240,35 +253,41 @@ def test_a_store_that_is_away_at_the_start_is_awaited(site: Site) -> None:
         assert waiting.end() == 0
 
 
-def test_what_is_under_way_is_finished_at_the_first_signal_and_dropped_at_the_second(site: Site) -> None:
-    """The alerts of a slow search are written before the end, unless nobody wants to wait for them."""
+def test_what_is_under_way_is_finished_within_the_grace_and_dropped_at_a_second_signal(site: Site) -> None:
+    """The alerts of a slow search are written before the end; a slower one is abandoned aloud, with exit code 1."""
     site.write("live")
     site.happen(3)
     with FaultProxy(site.url) as proxy:
-        proxy.faults = [Fault("POST /_search", Delay(2), times=1)]
-        patient = site.start(ELASTICSEARCH_URL=proxy.url)
-        await_that(lambda: proxy.count("POST /_search"), lambda: patient.said)
+
+        def start_slow(seconds: float, **variables: str) -> Scheduler:
+            seen = proxy.count("POST /_search")
+            proxy.faults = [Fault("POST /_search", Delay(seconds), times=1)]
+            scheduler = site.start(ELASTICSEARCH_URL=proxy.url, **variables)
+            await_that(lambda: proxy.count("POST /_search") > seen, lambda: scheduler.said)
+            return scheduler
+
+        patient = start_slow(2)
         assert patient.end() == 0
         assert site.alerted() == Counter(site.hits)
-        seen = proxy.count("POST /_search")
-        proxy.faults = [Fault("POST /_search", Delay(60))]
-        hasty = site.start(ELASTICSEARCH_URL=proxy.url)
-        await_that(lambda: proxy.count("POST /_search") > seen, lambda: hasty.said)
+        brief, hasty = start_slow(60, LOLBIN_STOP_GRACE="1s"), start_slow(60)
+        assert brief.end() == 1
+        assert "abandoned after LOLBIN_STOP_GRACE" in brief.said
         hasty.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         assert hasty.process.poll() is None
         assert hasty.end() == -signal.SIGTERM
 
 
-def test_an_outage_while_it_runs_costs_nothing(site: Site) -> None:
-    """Executions fail aloud while the store is away; afterwards everything that happened meanwhile is alerted."""
+def test_searches_that_fail_while_it_runs_cost_nothing(site: Site) -> None:
+    """Executions fail aloud; afterwards everything that happened meanwhile is alerted."""
     site.write("live")
     with FaultProxy(site.url) as proxy:
         scheduler = site.start(ELASTICSEARCH_URL=proxy.url)
         site.happen(2)
         site.await_alerts(site.hits)
-        without_master = {"error": {"type": "cluster_block_exception", "reason": "no master"}, "status": 503}
-        proxy.faults = [Fault("", Respond(503, without_master))]
+        proxy.faults = [
+            Fault("/_(pit|search)", Respond(500, {"error": {"type": "error", "reason": "ill"}, "status": 500}))
+        ]
         site.happen(2)
         scheduler.says("ERROR   live: failed; ")
         proxy.faults = []

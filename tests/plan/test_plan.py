@@ -97,7 +97,7 @@ def test_a_gap_is_searched_from_its_start_minus_the_tolerance() -> None:
 
 
 def test_the_end_of_a_closed_span_is_settled_after_the_rule_is_enabled_again() -> None:
-    """A rule disabled right after an execution owes the late documents of its last minutes, but not the time between."""
+    """A rule disabled right after an execution owes the late documents of its last minutes."""
     coverage = opened(closed(first(), NOON), "r", NOON + DAY, LOOKBACK, "a")
     assert planned(coverage, NOON + DAY).backlog == (Window(NOON - 4 * MINUTE, NOON),)
 
@@ -154,7 +154,7 @@ def test_gaps_beyond_the_horizon_expire_and_stay_gaps() -> None:
 def test_what_a_cap_left_over_never_expires() -> None:
     """A storm of alerts is written out however long it takes."""
     now = NOON + 30 * DAY
-    coverage = first().with_deferred(Window(NOON - MINUTE, NOON), NOON)
+    coverage = first().with_deferred(Window(NOON - MINUTE, NOON), NOON + SECOND)
     made = planned(coverage, now)
     assert made.oldest == Window(NOON - MINUTE, NOON)
     assert not made.expired & coverage.left_over
@@ -164,7 +164,7 @@ def test_what_a_cap_left_over_never_expires() -> None:
 def test_what_a_cap_left_over_does_not_hold_up_the_newest_events() -> None:
     """Right before the current window it stays a window of its own; hits are read oldest first."""
     now = NOON + INTERVAL
-    coverage = first().with_deferred(Window(NOON - 6 * MINUTE, NOON), NOON)
+    coverage = first().with_deferred(Window(NOON - 6 * MINUTE, NOON), NOON + SECOND)
     made = planned(coverage, now)
     assert made.current == Window(now - LOOKBACK, now)
     assert made.backlog == (Window(NOON - 6 * MINUTE, now - LOOKBACK),)
@@ -172,12 +172,12 @@ def test_what_a_cap_left_over_does_not_hold_up_the_newest_events() -> None:
 
 def test_a_longer_lookback_searches_the_past_again_within_the_horizon() -> None:
     """More tolerance is a stronger promise; what was settled for the smaller one is searched once more for it."""
-    now = NOON + 10 * DAY
-    coverage = searched(first(), Window(NOON - LOOKBACK, now - LATENESS), now=now)
-    coverage = searched(coverage, Window(now - LOOKBACK, now), now=now)
-    made = plan(INTERVAL, HOUR, coverage, now + INTERVAL, budget=30 * DAY)
-    assert made.backlog == ()
-    assert made.current == Window(now - 55 * MINUTE, now + INTERVAL)
+    coverage = first()
+    for tick in range(1, 20):
+        coverage = ticked(coverage, NOON + tick * INTERVAL)
+    now = NOON + 20 * INTERVAL
+    made = plan(INTERVAL, HOUR, coverage, now, gap_horizon=90 * MINUTE)
+    assert made == Plan(Window(now - 90 * MINUTE, now), (), Spans())
 
 
 def test_the_longest_lookback_is_no_crash() -> None:
@@ -203,7 +203,7 @@ past = st.lists(st.tuples(days, durations, days), max_size=6)
 
 
 @given(intervals, intervals, past, past, durations, durations)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_success_at_the_same_moment_leaves_nothing_but_what_expired(
     interval: timedelta,
     overlap: timedelta,
@@ -214,7 +214,7 @@ def test_success_at_the_same_moment_leaves_nothing_but_what_expired(
 ) -> None:
     """Planning and searching with success ends, after as many executions as the budget allows, with no gap at all."""
     now, lookback = NOON + 20 * DAY, interval + overlap
-    budget = max(budget, HOUR)
+    budget, chunk = max(budget, 16 * HOUR), max(chunk, 5 * HOUR)
     coverage = Coverage.begin("r", NOON, "a")
     for start, duration, after in found:
         window = Window(NOON + start, NOON + start + duration)
@@ -248,7 +248,7 @@ def check(made: Plan, coverage: Coverage, budget: timedelta, chunk: timedelta) -
 def test_after_a_cap_only_what_is_older_than_the_first_unwritten_hit_is_believed(
     window: Window, unwritten: datetime
 ) -> None:
-    """Of the millisecond of the first unwritten hit nothing is believed, since others of it may be unwritten as well."""
+    """Of the first unwritten hit's millisecond nothing is believed, since others of it may be unwritten too."""
     believed = covered_until_cap(window, position(unwritten))
     expected = {moment for moment in moments(Spans((window,))) if at(moment) < unwritten}
     assert (moments(Spans((believed,))) if believed else set()) == expected

@@ -116,14 +116,14 @@ def test_a_part_knows_what_the_whole_knew(stretch: Searched, window: Window, tol
 
 @given(stretches(), instants(0, LENGTH + 20), lags)
 @thorough
-def test_settled_and_since_are_what_g_says(stretch: Searched, moment: datetime, tolerance: timedelta) -> None:
+def test_settled_and_after_are_what_g_says(stretch: Searched, moment: datetime, tolerance: timedelta) -> None:
     """A millisecond is settled if all of it is older than the tolerance by the time it was searched."""
     inside = moments(Spans((stretch.window,)))
     last = MILLISECOND
     assert moments(stretch.settled(tolerance)) == {
         one for one in inside if max(stretch.searched_at - at(one) - last, stretch.lag) >= tolerance
     }
-    assert moments(stretch.since(moment)) == {one for one in inside if at(0) + g(stretch, one) >= moment}
+    assert moments(stretch.after(moment)) == {one for one in inside if at(0) + g(stretch, one) > moment}
 
 
 def test_the_lag_grows_when_the_end_is_cut_off() -> None:

@@ -100,11 +100,11 @@ class ElasticsearchStore:
     def get(self, keys: Sequence[Key], fields: Sequence[str] | None = None) -> list[Stored | None]:
         """See `Store.get`; a document whose shard or index is closed to us is an error, not None."""
         found: list[Stored | None] = []
-        parameters = None if fields is None else {"_source_includes": ",".join(fields) or "_none_"}
+        parts = {"_source_includes": ",".join(fields)} if fields else {"_source": "false"}
         for start in range(0, len(keys), _MOST_KEYS):
             some = keys[start : start + _MOST_KEYS]
             body = {"docs": [{"_index": key.index, "_id": key.id} for key in some]}
-            answer = self._requests.send(Ask("POST", "/_mget", _READ, parameters, body))
+            answer = self._requests.send(Ask("POST", "/_mget", _READ, None if fields is None else parts, body))
             found += [_stored(key, each) for key, each in zip(some, answer["docs"], strict=True)]
         return found
 

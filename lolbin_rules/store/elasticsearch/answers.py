@@ -14,15 +14,8 @@ __all__ = ["all_shards_failed", "is_context_lost", "shard_failures"]
 
 _CONTEXT_LOST = "search_context_missing_exception"
 
-_STORE_AT_FAULT = frozenset(
-    {
-        "circuit_breaking_exception",
-        "es_rejected_execution_exception",
-        "no_shard_available_action_exception",
-        "task_cancelled_exception",
-        _CONTEXT_LOST,
-    }
-)
+_TOO_BUSY = frozenset({"circuit_breaking_exception", "es_rejected_execution_exception"})
+_STORE_AT_FAULT = _TOO_BUSY | {"no_shard_available_action_exception", "task_cancelled_exception", _CONTEXT_LOST}
 _QUERY_AT_FAULT = frozenset(
     {
         "aggregation_execution_exception",
@@ -70,10 +63,11 @@ def all_shards_failed(error: ApiError) -> dict[str, Any] | None:
     busy. Used as `Ask.accept`.
     """
     body = error.body.get("error") if isinstance(error.body, dict) else None
-    failed = body.get("failed_shards") if isinstance(body, dict) else None
-    if not failed or "es_rejected_execution_exception" in (named := set(errors.kinds(body))):
-        return None
-    if "circuit_breaking_exception" in named or all(_failure(failure).is_query_at_fault for failure in failed):
+    if not isinstance(body, dict) or body.get("reason") != "all shards failed":
+        return None  # `failed_shards` may be there all the same, beside an error such as too many buckets
+    failed = body["failed_shards"]
+    named = set(errors.kinds(body))
+    if named & _TOO_BUSY or all(_failure(failure).is_query_at_fault for failure in failed):
         return None
     shards = {"total": len(failed), "successful": 0, "failed": len(failed), "failures": failed}
     return {"timed_out": False, "_shards": shards, "hits": {"total": {"value": 0}, "hits": []}, "aggregations": {}}

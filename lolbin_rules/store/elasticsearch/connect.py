@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -32,7 +33,7 @@ class Connection:
         password: see `username`.
         api_key: `id:key`, or the same in base64 as Kibana shows it.
         bearer_token: a token of a token service, or a service account's.
-        ca_certs: file of the certificates of authorities to trust instead of the system's.
+        ca_certs: file of the certificates of authorities to trust instead of the usual ones.
         client_cert: file of the certificate that this client shows.
         client_key: file of its key, where that is not in the same file.
         verify_certs: False trusts whoever answers.
@@ -139,7 +140,8 @@ def open_client(connection: Connection) -> Elasticsearch:
     """
     options: dict[str, Any] = {}
     if connection.username is not None:
-        options["basic_auth"] = (connection.username, connection.password)
+        # Encoded here: the client takes nothing but ASCII.
+        options["basic_auth"] = _base64(f"{connection.username}:{connection.password}")
     if connection.api_key is not None:
         key = connection.api_key
         options["api_key"] = _base64(key) if ":" in key else key
@@ -148,6 +150,7 @@ def open_client(connection: Connection) -> Elasticsearch:
     if any(url.startswith("https:") for url in connection.urls):
         options |= _tls_options(connection)
     try:
+        _check_files(connection)
         return Elasticsearch(
             list(connection.urls),
             max_retries=0,
@@ -160,9 +163,9 @@ def open_client(connection: Connection) -> Elasticsearch:
     except (ValueError, OSError) as error:
         reason = connection.hide_secrets(str(error))
         files = [name for name in (connection.ca_certs, connection.client_cert, connection.client_key) if name]
+        check = f" and the files {', '.join(files)}; a key must not have a passphrase." if files else "."
         raise SettingsError(
-            f"No connection to {connection.url} can be set up: {reason}. Check the URL"
-            + (f" and the files {', '.join(files)}." if files else ".")
+            f"No connection to {connection.url} can be set up: {reason}. Check the URL{check}"
         ) from error
 
 
@@ -177,6 +180,15 @@ def _tls_options(connection: Connection) -> dict[str, Any]:
         "client_key": connection.client_key,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _check_files(connection: Connection) -> None:
+    """Load the certificates now; the client would with its first request, and ask the terminal for a passphrase."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if connection.ca_certs is not None:
+        context.load_verify_locations(connection.ca_certs)
+    if connection.client_cert is not None:
+        context.load_cert_chain(connection.client_cert, connection.client_key, password="")
 
 
 def _split(url: str) -> SplitResult:

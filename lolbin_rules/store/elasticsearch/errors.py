@@ -114,6 +114,7 @@ KINDS: Mapping[str, Meaning] = {
     "index_not_found_exception": _UNREADY,
     "no_shard_available_action_exception": _UNREADY,
     "unavailable_shards_exception": _UNREADY,
+    "validation_exception": _UNREADY,  # the cluster has all the shards that it may have
     "search_context_missing_exception": _UNREADY,
 }
 """By the kind of error that the answer names anywhere, the first that applies: these mislead by status."""

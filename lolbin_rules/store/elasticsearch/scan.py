@@ -14,7 +14,7 @@ from lolbin_rules.errors import StoreOverwhelmed, StoreUnavailable
 from lolbin_rules.store.elasticsearch import errors
 from lolbin_rules.store.elasticsearch.answers import all_shards_failed, is_context_lost, shard_failures
 from lolbin_rules.store.elasticsearch.request import Allowance, Ask, Requests, path_of
-from lolbin_rules.store.port import Hit, Key, Page, Scan
+from lolbin_rules.store.port import Hit, Key, Page, Scan, ShardFailure
 
 __all__ = ["Scanner"]
 
@@ -27,6 +27,7 @@ _OLD_SERVER: dict[str, Any] = {}
 """Stands for the refusal of a server before 8.16, which opens a point in time only where every shard is there."""
 
 _MOST_LOSSES_IN_A_ROW = 3
+_MOST_REMEMBERED = 10_000
 _NAME = "query:"
 """Put before the names of queries, so that a `_name` inside somebody's query is never taken for one of them."""
 
@@ -38,7 +39,8 @@ class _Place:
     Attributes:
         after: the sort values of the last hit that was read, as the store gave them.
         position: the first of them.
-        at_position: which documents at that very position were read.
+        at_position: which documents at that very position were read; of very many, some, and the others may be read
+            again should the point in time be lost.
         losses: how often in a row the point in time was lost before anything new was read.
     """
 
@@ -64,7 +66,8 @@ class _Place:
                 self.at_position = set()
             elif hit.key in self.at_position:
                 continue
-            self.at_position.add(hit.key)
+            if len(self.at_position) < _MOST_REMEMBERED:
+                self.at_position.add(hit.key)
             hits.append(hit)
         if raw:
             self.after = raw[-1]["sort"]
@@ -110,6 +113,7 @@ class Scanner:
         if "id" not in opened:  # no shard at all was there to open it
             yield Page((), shard_failures(opened))
             return False
+        told: tuple[ShardFailure, ...] = ()
         while request.queries:
             asked = frozenset(request.queries)
             answer = self._page(opened["id"], place, request, allowance)
@@ -118,9 +122,11 @@ class Scanner:
             opened["id"] = answer.get("pit_id", opened["id"])
             raw = answer["hits"]["hits"]
             page = Page(place.unread(raw, asked), shard_failures(answer), answer["timed_out"])
-            if page.hits or not page.is_whole:
+            if page.hits or page.timed_out or page.failures not in ((), told):
                 yield page
-            if not raw or (len(raw) < request.page_size and not page.timed_out):
+            told = page.failures
+            # A page may be short for want of hits that a shard failed to bring, with others still to come.
+            if not raw or (len(raw) < request.page_size and page.is_whole):
                 return False
         return False
 

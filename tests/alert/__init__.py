@@ -1,0 +1,1 @@
+"""What alerts hold, what they are called and where they go."""

@@ -1,0 +1,425 @@
+"""The command line in this process: exit codes, what is said where, and what is asked of a real node."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from event_indices import create_index, index_events, iso, stored
+from fault_proxy import Fault, FaultProxy, Respond
+from lolbin_rules import __version__
+from lolbin_rules.alert.templates import templates
+from lolbin_rules.cli import main
+from lolbin_rules.rule.load import load
+from lolbin_rules.rule_types import RULE_TYPES
+from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings
+from lolbin_rules.shipped import shipped_rules
+from lolbin_rules.store.port import FieldTypes
+from written_rules import rule_text, write_list, write_rule
+
+pytestmark = pytest.mark.usefixtures("own_logs")
+
+COMMANDS = ("check", "setup", "once", "run", "preview")
+NOON = datetime(2024, 3, 5, 12, 0, tzinfo=UTC)
+SPAN = ("--from", iso(NOON), "--to", iso(NOON + timedelta(hours=1)))
+NOBODY = "http://127.0.0.1:1"
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[Any]:
+        """Standard output as JSON, an object to a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def command(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command line with these arguments and, of our variables, only these."""
+
+    def run(*arguments: object, **variables: object) -> Ended:
+        for name, value in variables.items():
+            environment.setenv(name, str(value))
+        code = main([str(argument) for argument in arguments])
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """A folder with one good rule."""
+    write_rule(tmp_path / "rules", "good")
+    return tmp_path / "rules"
+
+
+def test_check_finds_nothing_wrong_with_the_shipped_rules(command: Command) -> None:
+    """Without a word of where they are."""
+    ended = command("check")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == "3 rules and 5 lists are well-formed.\n"
+
+
+def test_check_names_every_fault_of_every_file_with_its_place(command: Command, rules: Path) -> None:
+    """One line each as file:line:column; the good rule is still counted; exit code 2."""
+    write_rule(rules, "hasty", risk_score=101, interval="5 minutes")
+    (rules / "torn.yaml").write_text("id: [unclosed\n")
+    ended = command("check", rules)
+    assert ended.code == 2
+    lines = ended.err.splitlines()
+    text = rule_text("hasty", risk_score=101, interval="5 minutes").splitlines()
+    for key in ("risk_score", "interval"):
+        number = next(number for number, line in enumerate(text, 1) if line.startswith(key))
+        assert any(
+            re.match(rf'{re.escape(str(rules))}/hasty\.yml:{number}:\d+: rule "hasty": ', line) for line in lines
+        ), key
+    assert any(re.match(rf"{re.escape(str(rules))}/torn\.yaml:\d+:\d+: ", line) for line in lines)
+    assert re.fullmatch(r"1 rules and 0 lists are well-formed; \d faults in 2 files\.\n", ended.out)
+
+
+def test_check_as_json_says_the_same_for_programs(command: Command, rules: Path) -> None:
+    """One object with rules, lists, faults and warnings; each fault with its parts by name."""
+    write_rule(rules, "hasty", risk_score=101)
+    write_rule(rules, "odd", risk_score=99)
+    write_list(rules, "words", "a", "b")
+    ended = command("check", rules, "--json")
+    assert ended.code == 2
+    (said,) = ended.lines
+    assert said.keys() == {"rules", "lists", "faults", "warnings"}
+    assert (said["rules"], said["lists"]) == (["good", "odd"], ["words"])
+    (fault,), (warning,) = said["faults"], said["warnings"]
+    assert fault.keys() == warning.keys() == {"path", "line", "column", "subject", "what", "consequence", "remedy"}
+    assert (fault["path"], fault["subject"]) == (str(rules / "hasty.yml"), 'rule "hasty"')
+    assert "99" in warning["what"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.yml"])
+def test_check_of_a_path_that_is_not_there_is_a_fault(command: Command, tmp_path: Path, name: str) -> None:
+    """A misspelled path must not pass for a folder without faults."""
+    ended = command("check", tmp_path / name)
+    assert ended.code == 2
+    assert f"{tmp_path / name}: there is no such file or folder" in ended.err
+
+
+def test_check_tells_of_a_template_that_cannot_be_filled(command: Command, rules: Path) -> None:
+    """It is well-formed and yet could never be searched; the line names the rule's place."""
+    write_rule(rules, "hopeful", match={"process.name": "{{ vars.program }}"})
+    ended = command("check", rules)
+    assert ended.code == 2
+    assert f'{rules}/hopeful.yml:1: rule "hopeful": ' in ended.err
+    assert "'program'" in ended.err
+
+
+def test_check_of_one_file_finds_the_lists_beside_it(command: Command, rules: Path) -> None:
+    """Or one level up, as the shipped rules have them."""
+    write_list(rules, "words", "regsvr32.exe")
+    file = write_rule(rules / "tactic", "listed", match={"process.name": {"list": "words"}})
+    assert command("check", file).code == 0
+
+
+def test_the_rules_are_those_of_the_option_else_of_the_variable(command: Command, tmp_path: Path) -> None:
+    """Several paths either way; the option goes before."""
+    for name in ("a", "b", "c"):
+        write_rule(tmp_path / name, name)
+    variable = {"LOLBIN_RULES": f"{tmp_path / 'a'}:{tmp_path / 'b'}"}
+    assert command("check", "--json", **variable).lines[0]["rules"] == ["a", "b"]
+    assert command("preview", "b", "--query", **variable).code == 0
+    given = ("--rules", tmp_path / "c", "--rules", tmp_path / "b")
+    assert command("preview", "c", "--query", *given, **variable).code == 0
+    assert command("preview", "a", "--query", *given, **variable).code == 2
+
+
+def test_preview_shows_the_query_without_a_cluster(command: Command) -> None:
+    """Query DSL that can be pasted into a search, for fields typed as ECS has them; the doubt is said apart from it."""
+    ended = command("preview", "network-connection-via-regsvr32", "--query")
+    shipped = load(shipped_rules())
+    rule = shipped.rules["network-connection-via-regsvr32"]
+    assert ended.code == 0
+    assert json.loads(ended.out) == RULE_TYPES[rule.type].compile(rule, shipped.lists, FieldTypes()).query
+    assert "typed as ECS has them" in ended.err
+
+
+def test_preview_takes_a_file_with_one_rule(command: Command, rules: Path) -> None:
+    """What an author has just written need not be deployed first; two rules in it are one too many."""
+    assert command("preview", rules / "good.yml", "--query").code == 0
+    (rules / "two.yml").write_text(rule_text("first") + "---\n" + rule_text("second"))
+    ended = command("preview", rules / "two.yml", "--query")
+    assert ended.code == 2
+    assert "holds 2 rules; one is previewed at a time" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("once",), ("run",), ("setup",), ("preview", "network-connection-via-regsvr32")])
+def test_without_a_cluster_it_says_how_to_name_one(command: Command, arguments: tuple[str, ...]) -> None:
+    """Exit code 2, for nothing was done."""
+    ended = command(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "No cluster is named. Set ELASTICSEARCH_URL or give --store URL.\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS[:-1])
+def test_a_faulty_variable_ends_every_command_before_it_begins(command: Command, name: str) -> None:
+    """Exit code 2, and the variable is named."""
+    ended = command(name, LOLBIN_PREFIX="Upper Case", ELASTICSEARCH_URL=NOBODY)
+    assert (ended.code, ended.out) == (2, "")
+    assert "\nLOLBIN_PREFIX: " in ended.err
+
+
+@pytest.mark.parametrize("url", ["localhost", "http://:9200", "ftp://localhost", "http://user@localhost:9200"])
+def test_a_url_that_cannot_be_meant_is_refused_at_once(command: Command, url: str) -> None:
+    """Exit code 2 without an attempt to reach anything."""
+    ended = command("setup", "--store", url)
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+
+
+def test_a_cluster_that_cannot_be_reached_is_told_of_within_seconds(command: Command) -> None:
+    """Exit code 1: another time it may be there. The last line names the address and what to check."""
+    began = time.monotonic()
+    ended = command("once", "--json", "--store", NOBODY)
+    assert time.monotonic() - began < 15
+    assert (ended.code, ended.out) == (1, "")
+    assert re.fullmatch(
+        r"GET /_index_template/lolbin-alerts failed \(5 attempts\): .*port=1.* its URL is right\.\n", ended.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--now", "2999-01-01"), "--now '2999-01-01' lies ahead"),
+        (("--from", "2999-01-01"), "--from '2999-01-01' lies ahead"),
+        (("--from", "2024-01-01", "--to", "2999-01-01"), "--to '2999-01-01' lies ahead"),
+        (("--from", "2024-01-02", "--to", "2024-01-01"), "--from 2024-01-02 is not before --to 2024-01-01"),
+        (("--from", "2024-01-01", "--to", "2024-01-01"), "is not before"),
+        (("--from", "garbage"), "--from 'garbage' is no time. Write ISO 8601"),
+        (("--from", "now-1h"), "--from 'now-1h' is no time"),
+        (("--to", "2024-01-01"), "--to without --from"),
+        (("--now", "2024-01-01", "--from", "2024-01-01"), "two ways to say when"),
+        (("--rule", "network-connection-via-regsvr"), "Did you mean network-connection-via-regsvr32?"),
+    ],
+)
+def test_a_question_that_cannot_be_meant_is_refused_before_the_cluster_is_asked(
+    command: Command, arguments: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, at once, in one sentence."""
+    ended = command("once", *arguments, "--store", NOBODY)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert "attempts" not in ended.err
+
+
+def test_an_unknown_rule_cannot_be_previewed(command: Command) -> None:
+    """Neither by an id nor by a file; what is close is offered."""
+    ended = command("preview", "network-connection-by-regsvcs", "--query")
+    assert (ended.code, ended.out) == (2, "")
+    assert "Did you mean network-connection-via-regsvcs?" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("once",), ("run",)])
+def test_faulty_rules_are_not_executed(command: Command, rules: Path, arguments: tuple[str, ...]) -> None:
+    """Exit code 2 and every fault, as `check` says it; the cluster is not asked."""
+    write_rule(rules, "hasty", risk_score=101)
+    ended = command(*arguments, "--rules", rules, "--store", NOBODY)
+    assert (ended.code, ended.out) == (2, "")
+    assert re.match(rf'{re.escape(str(rules))}/hasty\.yml:\d+:\d+: rule "hasty": .*\n\Z', ended.err)
+
+
+def test_the_version_and_every_command_are_told(command: Command) -> None:
+    """`--version`, `--help` and no argument at all."""
+    assert command("--version").out == f"lolbin-rules {__version__}\n"
+    for arguments in (("--help",), ()):
+        ended = command(*arguments)
+        said = re.sub(r"\x1b\[[0-9;]*m", "", ended.out + ended.err)  # some terminals are sent colours
+        assert all(re.search(rf"^\W*{name}\b", said, re.MULTILINE) for name in COMMANDS)
+        assert "Exit codes" in said
+    assert command("detect").code == 2
+
+
+def test_the_readme_has_every_command(pytestconfig: pytest.Config) -> None:
+    """As one would type it."""
+    readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
+    assert not [name for name in COMMANDS if f"lolbin-rules {name}" not in readme]
+
+
+def test_the_readme_has_every_variable(pytestconfig: pytest.Config) -> None:
+    """A setting that is not documented is not there."""
+    readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
+    variables = [f"ELASTICSEARCH_{name.upper()}" for name in ElasticsearchSettings.model_fields]
+    variables += [f"LOLBIN_{name.upper()}" for name in RunnerSettings.model_fields]
+    assert not [name for name in variables if not re.search(rf"\b{name}\b", readme)]
+
+
+class Site(NamedTuple):
+    """A node with events, a folder of rules for them, and the command line set up for both."""
+
+    command: Command
+    client: Elasticsearch
+    rules: Path
+    prefix: str
+    url: str
+
+    @property
+    def indices(self) -> set[str]:
+        """The names of all indices of this test."""
+        return set(self.client.indices.get(index=f"{self.prefix}*"))
+
+    @property
+    def alerted(self) -> list[str]:
+        """The ids of the events that have an alert."""
+        alerts = stored(self.client, f"{self.prefix}lolbin-alerts")
+        return sorted(alert["kibana.alert.ancestors"][-1]["id"] for alert in alerts)
+
+
+@pytest.fixture
+def site(
+    command: Command, environment: pytest.MonkeyPatch, elasticsearch_url: str, index_prefix: str, tmp_path: Path
+) -> Iterator[Site]:
+    """Three hits and two other events within an hour, and one rule with an index of its own."""
+    for name, value in {"ELASTICSEARCH_URL": elasticsearch_url, "LOLBIN_PREFIX": f"{index_prefix}lolbin"}.items():
+        environment.setenv(name, value)
+    environment.setenv("LOLBIN_RULES", str(tmp_path / "rules"))
+    write_rule(tmp_path / "rules", "good", index=[f"{index_prefix}events-*"])
+    with Elasticsearch(elasticsearch_url) as client:
+        names = ["regsvr32.exe", "svchost.exe", "regsvr32.exe", "regsvr32.exe", "svchost.exe"]
+        create_index(client, f"{index_prefix}events-1")
+        index_events(client, [(f"{index_prefix}events-1", f"e{n}", event(name, n)) for n, name in enumerate(names)])
+        yield Site(command, client, tmp_path / "rules", index_prefix, elasticsearch_url)
+
+
+def event(program: str, minute: int) -> dict[str, Any]:
+    """A connection of a program."""
+    return {
+        "@timestamp": iso(NOON + timedelta(minutes=minute)),
+        "event": {"category": ["network"], "type": ["start"]},
+        "process": {"name": program, "pid": 7},
+        "destination": {"ip": "8.8.8.8", "port": 443},
+    }
+
+
+HITS = ["e0", "e2", "e3"]
+
+
+def test_setup_puts_the_templates_in_place_once(site: Site) -> None:
+    """The second time there is nothing to do, and it says so."""
+    first, second = site.command("setup"), site.command("setup")
+    names = [template.name for template in templates(f"{site.prefix}lolbin")]
+    assert (first.code, second.code) == (0, 0)
+    assert first.out == f"Index templates written: {', '.join(names)}.\n"
+    assert second.out == "All index templates are in place.\n"
+    assert site.indices == {f"{site.prefix}events-1"}
+
+
+def test_once_over_a_span_alerts_on_every_hit_and_a_second_time_on_none(site: Site) -> None:
+    """What was alerted before is counted as duplicates; one JSON object for each execution."""
+    (first,), (second,) = site.command("once", *SPAN, "--json").lines, site.command("once", *SPAN, "--json").lines
+    assert first["execution"]["status"] == second["execution"]["status"] == "succeeded"
+    assert (first["hits"], first["alerts"], first["duplicates"]) == (3, 3, 0)
+    assert (second["hits"], second["alerts"], second["duplicates"]) == (3, 0, 3)
+    assert first["searched"] == [{"start": iso(NOON), "end": iso(NOON + timedelta(hours=1))}]
+    assert site.alerted == HITS
+
+
+def test_once_for_people_tells_each_alert_and_a_line_of_figures(site: Site) -> None:
+    """On standard error, as a log; exit code 0."""
+    ended = site.command("once", *SPAN)
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.count(" WARNING ALERT regsvr32.exe (pid 7) connected to 8.8.8.8:443") == 3
+    assert " INFO    good: succeeded; 3 hits, 3 alerts, 0 duplicates.\n" in ended.err
+    assert site.alerted == HITS
+
+
+def test_once_as_of_a_past_time_searches_the_window_of_that_time(site: Site) -> None:
+    """The lookback before `--now`, end excluded: the hit at that very moment is not in it."""
+    ended = site.command("once", "--now", iso(NOON + timedelta(minutes=3)), "--json")
+    assert ended.code == 0
+    assert (ended.lines[0]["hits"], site.alerted) == (2, ["e0", "e2"])
+
+
+def test_once_leaves_disabled_and_unnamed_rules_alone(site: Site) -> None:
+    """One line for each rule that was executed."""
+    index = [f"{site.prefix}events-*"]
+    write_rule(site.rules, "resting", index=index, enabled=False)
+    write_rule(site.rules, "other", index=index)
+    executed = [line["rule"]["id"] for line in site.command("once", *SPAN, "--json").lines]
+    assert sorted(executed) == ["good", "other"]
+    assert [line["rule"]["id"] for line in site.command("once", "--rule", "other", *SPAN, "--json").lines] == ["other"]
+
+
+def test_once_with_a_faulty_rule_writes_nothing(site: Site) -> None:
+    """Exit code 2: no alert, no coverage, not even of the good rule."""
+    write_rule(site.rules, "hasty", risk_score=101)
+    ended = site.command("once", *SPAN)
+    assert ended.code == 2
+    assert "hasty.yml" in ended.err
+    assert site.indices == {f"{site.prefix}events-1"}
+
+
+def test_once_without_an_index_to_search_says_so(site: Site) -> None:
+    """Exit code 1, for nothing was searched; the sentence names the pattern. The other rule is executed."""
+    write_rule(site.rules, "astray", index=[f"{site.prefix}misspelled-*"])
+    ended = site.command("once", *SPAN)
+    assert ended.code == 1
+    assert (
+        f"astray: partial failure; 0 hits, 0 alerts, 0 duplicates. No index matches {site.prefix}misspelled-*"
+        in ended.err
+    )
+    assert site.alerted == HITS
+
+
+def test_once_goes_on_where_templates_may_not_be_looked_at(site: Site) -> None:
+    """Credentials that only read events and write alerts are enough once an administrator ran `setup`."""
+    assert site.command("setup").code == 0
+    refusal = {"error": {"type": "security_exception", "reason": "action is unauthorized"}, "status": 403}
+    with FaultProxy(site.url) as proxy:
+        proxy.faults = [Fault("/_index_template/", Respond(403, refusal))]
+        ended = site.command("once", *SPAN, "--store", proxy.url)
+    assert ended.code == 0
+    assert "Grant the cluster privilege `manage_index_templates`. Index templates are taken to be in place" in ended.err
+    assert site.alerted == HITS
+
+
+def test_preview_tells_what_would_be_alerted_and_writes_nothing(site: Site) -> None:
+    """No index, no template; the same alerts that `once` then writes, under the same ids."""
+    told = site.command("preview", "good", *SPAN)
+    shown = site.command("preview", "good", *SPAN, "--json")
+    assert (told.code, shown.code) == (0, 0)
+    assert told.out.endswith("3 hits would raise 3 alerts; nothing was written.\n")
+    assert told.out.startswith(f"{iso(NOON)}  regsvr32.exe (pid 7) connected to 8.8.8.8:443")
+    assert site.indices == {f"{site.prefix}events-1"}
+    assert not site.client.indices.exists_index_template(name=f"{site.prefix}*")
+    assert site.command("once", *SPAN).code == 0
+    written = {alert["_id"] for alert in stored(site.client, f"{site.prefix}lolbin-alerts")}
+    assert {line["_id"] for line in shown.lines} == written
+
+
+def test_preview_shows_at_most_what_one_execution_would_write(site: Site) -> None:
+    """And how many there are in all."""
+    write_rule(site.rules, "good", index=[f"{site.prefix}events-*"], max_alerts=1)
+    ended = site.command("preview", "good", *SPAN)
+    assert ended.out.count("\n") == 2
+    assert ended.out.endswith("3 hits would raise 3 alerts, the first 1 shown; nothing was written.\n")
+
+
+def test_preview_fits_the_query_to_the_indices(site: Site) -> None:
+    """A field that no index has is named, with what comes of it."""
+    write_rule(site.rules, "good", index=[f"{site.prefix}events-*"], match={"process.nmae": "regsvr32.exe"})
+    ended = site.command("preview", "good", "--query")
+    assert ended.code == 0
+    assert "No index has the field process.nmae: the rule's condition on it matches nothing." in ended.err
+    assert json.loads(ended.out)
