@@ -244,6 +244,9 @@ def once(
     when = _when(now, begin, end)
     ruleset = _read(rules, settings, only)
     orders = Orders([], ruleset.lists, floor(_now()), prefix=settings.prefix, gap_horizon=settings.gap_horizon)
+    if not any(rule.enabled for rule in ruleset.rules.values()):
+        _complain("No rule is enabled, so nothing was done. Set `enabled: true` in a rule, or name other rules.")
+        return
     is_done = True
     with _store(store, cluster) as opened:
         _prepare(opened, settings)

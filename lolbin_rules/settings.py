@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,13 +100,27 @@ class RunnerSettings(BaseSettings):
     stop_grace: Duration = timedelta(seconds=20)
 
 
+def _misspelled() -> list[str]:
+    """Variables that begin like ours and mean nothing: what they were to set would silently be the default."""
+    known = [f"LOLBIN_{name.upper()}" for name in RunnerSettings.model_fields]
+    strange = [
+        name
+        for name in os.environ
+        if name.startswith("LOLBIN_") and not name.startswith("LOLBIN_TEST_") and name not in known
+    ]
+    return [
+        f"{name}: there is no such setting. Did you mean {difflib.get_close_matches(name, known, 1, 0)[0]}?"
+        for name in sorted(strange)
+    ]
+
+
 def read_settings() -> tuple[ElasticsearchSettings, RunnerSettings]:
     """Both kinds of settings from the environment; a variable that is set to nothing counts as not set.
 
     Raises:
         SettingsError: a variable has a value that means nothing; every faulty one is named.
     """
-    faults: list[str] = []
+    faults = _misspelled()
     read: list[Any] = []
     for model, prefix in ((ElasticsearchSettings, "ELASTICSEARCH_"), (RunnerSettings, "LOLBIN_")):
         try:

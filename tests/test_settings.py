@@ -120,3 +120,10 @@ def test_the_environment_is_read_as_it_is_documented(environment: pytest.MonkeyP
     assert elasticsearch.request_timeout == timedelta(seconds=30)
     assert runner.rules == (Path("rules"), Path("/etc/more rules"))
     assert (runner.stop_grace, runner.prefix) == (timedelta(minutes=2), "lolbin")
+
+
+def test_a_misspelled_variable_is_named(environment: pytest.MonkeyPatch) -> None:
+    """A variable that begins like ours and is none of ours is refused, with the one that is nearest."""
+    environment.setenv("LOLBIN_PREFX", "soc")
+    with pytest.raises(SettingsError, match=r"LOLBIN_PREFX: there is no such setting\. Did you mean LOLBIN_PREFIX\?"):
+        read_settings()

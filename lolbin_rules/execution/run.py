@@ -76,7 +76,7 @@ def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> 
         for course in courses:
             course.execution = _execution(course.rule, orders, started_at)
         _execute(courses, orders, store, set() if convicted is None else convicted)
-    _record(courses, orders, store)
+        _record(courses, orders, store)
     return [course.execution for course in courses]
 
 

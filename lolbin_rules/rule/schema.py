@@ -37,10 +37,7 @@ def list_schema() -> dict[str, Any]:
 def schema_texts() -> dict[str, str]:
     """The files that carry the schemas: name -> text."""
     schemas = {"rule.schema.json": rule_schema(), "list.schema.json": list_schema()}
-    return {
-        name: json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-        for name, schema in schemas.items()
-    }
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
@@ -68,10 +65,14 @@ def _level(node: dict[str, Any]) -> None:
         del node["additionalProperties"]
     if "const" in node:
         node.pop("enum", None)
+    for choice in node.get("anyOf", ()):
+        choice.pop("default", None)
     match node.get("allOf"):
-        case [{"$ref": reference}]:
+        case [{"$ref": _} as reference]:
             del node["allOf"]
-            node["$ref"] = reference
+            others = dict(node)
+            node.clear()
+            node.update(reference, **others)
 
 
 def _simplify(node: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from lolbin_rules.rule.schema import list_schema, rule_schema, schema_texts
+from lolbin_rules.rule.schema import list_schema, rule_schema, schema_texts, write_schemas
 
 RULE_DEFS = Path(__file__).parents[2] / "rule_defs"
 FILES = [*RULE_DEFS.rglob("*.yml"), *RULE_DEFS.rglob("*.yaml")]
@@ -36,6 +36,8 @@ def test_schemas_are_written(tmp_path: Path) -> None:
     """Both of them, into the folder that is named."""
     command = [sys.executable, "-m", "lolbin_rules.rule.schema", str(tmp_path)]
     subprocess.run(command, check=True, cwd=RULE_DEFS.parent)
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == schema_texts()
+    write_schemas(tmp_path)
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == schema_texts()
 
 
