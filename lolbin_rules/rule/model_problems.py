@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 from pydantic import AliasChoices, BaseModel
 
 from lolbin_rules.rule.condition import Condition
-from lolbin_rules.rule.refusal import NO_VALUE, Refusal, quoted, spoken
+from lolbin_rules.rule.refusal import NO_VALUE, Refusal, named, quoted, spoken
 from lolbin_rules.rule.yaml_nodes import find
 from lolbin_rules.rule.yaml_syntax import Problem
 
@@ -100,7 +100,7 @@ def _with_key(refusal: Refusal, key: str, model: type[BaseModel]) -> Refusal:
     names = next((names for names in spellings_of(model) if key in names), (key,))
     if refusal.what.partition(" ")[0] in names:
         return refusal
-    what = f"{key} {refusal.what}" if refusal.what == NO_VALUE else f"{key}: {refusal.what}"
+    what = f"{named(key)} {NO_VALUE}" if refusal.what == NO_VALUE else f"{named(key)}: {refusal.what}"
     return Refusal(what, refusal.remedy, consequence=refusal.consequence, beside=refusal.beside)
 
 
@@ -178,17 +178,17 @@ def _choice(finding: Finding) -> Refusal:
 
 def _empty(finding: Finding) -> Refusal:
     consequence = "the condition could never hold" if finding.model is Condition else WITHOUT.get(finding.key, "")
-    return Refusal(f"{finding.key} is empty", "Give at least one entry.", consequence=consequence)
+    return Refusal(f"{named(finding.key)} is empty", "Give at least one entry.", consequence=consequence)
 
 
 def _expected(words: str, form: str) -> Callable[[Finding], Refusal]:
-    return lambda finding: _of_value(finding, f"is not {words}", f"Write {finding.key}: and {form}.")
+    return lambda finding: _of_value(finding, f"is not {words}", f"Write {named(finding.key)}: and {form}.")
 
 
 def _of_value(finding: Finding, what: str, remedy: str) -> Refusal:
     if finding.value is None:
-        return Refusal(f"{finding.key} {NO_VALUE}", remedy)
-    return Refusal(f"{finding.key}: {spoken(finding.value)} {what}", remedy)
+        return Refusal(f"{named(finding.key)} {NO_VALUE}", remedy)
+    return Refusal(f"{named(finding.key)}: {spoken(finding.value)} {what}", remedy)
 
 
 A_LIST: Final = _expected("a list", "below it one line beginning with a dash for each entry")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-__all__ = ["NO_VALUE", "Refusal", "quoted", "shortened", "spoken"]
+__all__ = ["NO_VALUE", "Refusal", "named", "quoted", "shortened", "spoken"]
 
 LONGEST_QUOTE = 80
 NO_VALUE = "has no value"
+ORDINARY_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,80}")
 
 
 class Refusal(ValueError):  # noqa: N818 - a finding among others; only its place makes it an error
@@ -44,8 +46,14 @@ def spoken(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text, shortened, in quotes and on one line."""
-    return json.dumps(shortened(text), ensure_ascii=False)
+    """The text, shortened, in quotes and on one line, without anything that a terminal would act on."""
+    in_quotes = json.dumps(shortened(text), ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in in_quotes)
+
+
+def named(key: str) -> str:
+    """A key as a message names it: in quotes only where it is no ordinary name."""
+    return key if ORDINARY_NAME.fullmatch(key) else quoted(key)
 
 
 def shortened(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from lolbin_rules.rule.refusal import Refusal, shortened, spoken
+from lolbin_rules.rule.refusal import Refusal, quoted, spoken
 from lolbin_rules.rule.values import check_network
 from lolbin_rules.rule.yaml_nodes import find
 from lolbin_rules.rule.yaml_syntax import Problem
@@ -55,7 +55,7 @@ def _pattern(value: str) -> Refusal | None:
         return None
     return Refusal(
         f"any_of takes {spoken(value)} literally, with its *",
-        f'Write {{wildcard: "{shortened(value)}"}} if * stands for any text.',
+        f"Write {{wildcard: {quoted(value)}}} if * stands for any text.",
         consequence="it fits no other value",
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import yaml
 
-from lolbin_rules.rule.refusal import Refusal, quoted
+from lolbin_rules.rule.refusal import Refusal, named, quoted
 from lolbin_rules.rule.yaml_scalars import read_scalar
 from lolbin_rules.rule.yaml_syntax import REST_UNREAD, Place, Problem, syntax_problem, within
 
@@ -158,7 +158,7 @@ class Growing:
 
     def _check_tag(self, event: yaml.CollectionStartEvent | yaml.ScalarEvent) -> None:
         if event.tag not in TAGS:
-            what = f"the tag {event.tag} is not read"
+            what = f"the tag {named(str(event.tag))} is not read"
             self._refuse(event.start_mark, what, "Remove it; quote text that is meant as text.")
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:

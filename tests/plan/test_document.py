@@ -61,6 +61,15 @@ def test_what_is_unknown_is_written_back(
     assert axis.items() <= changed["axes"]["event_time"].items()
 
 
+def test_a_stored_document_is_nobody_elses() -> None:
+    """Changing a document that was read or is to be written changes no coverage."""
+    document = {**stored(), "later": {"certificates": [1]}}
+    coverage = from_document(document)
+    document["later"]["certificates"].append(2)
+    to_document(coverage)["later"]["certificates"].append(3)
+    assert to_document(coverage)["later"] == {"certificates": [1]}
+
+
 def stored() -> dict[str, Any]:
     """A document with one of everything."""
     logics = Logics(Logic("a", at(0))).edited(Logic("b", at(5000)))
