@@ -141,6 +141,16 @@ class Stretch:
         """Whether later pages are of any use."""
         return self.cut is None and not self.is_doubted
 
+    def restart(self) -> None:
+        """Forget what was read: the window is read again from its start.
+
+        A cut that is remembered would keep the second reading from writing what the first one left: its pages may have
+        lacked a shard, or may not have been written to the end.
+        """
+        self.cut = None
+        self.holes.clear()
+        self.is_capped = False
+
     def cut_at(self, place: int) -> None:
         """Believe nothing at or after this position."""
         # A document with several times may be found by a later one than it is ordered by.

@@ -212,10 +212,14 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
         spent_writing += time.perf_counter() - began
         return {name for name, stretch in by_rule.items() if not stretch.wants_more}
 
+    def restart(names: Iterable[str]) -> None:
+        for name in names:
+            by_rule[name].restart()
+
     first = stretches[0]
     queries = {name: stretch.course.query for name, stretch in by_rule.items()}
     began = time.perf_counter()
-    answers = search(Search(first.course.rule.index, queries, first.window, within), store, consume)
+    answers = search(Search(first.course.rule.index, queries, first.window, within), store, consume, restart)
     spent = time.perf_counter() - began
     for name, answer in answers.items():
         _believe(by_rule[name], answer)

@@ -19,6 +19,9 @@ TIMESTAMP = "@timestamp"
 Consumer = Callable[[Mapping[str, Sequence[Hit]]], AbstractSet[str]]
 """Takes the hits of one page by name, in order; answers which names want no more."""
 
+Restart = Callable[[Iterable[str]], None]
+"""Told which names are read again from the start: what was concluded from their pages so far is to be forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -61,15 +64,15 @@ def in_window(window: Window) -> Query:
     return {"range": {TIMESTAMP: {**bounds, "format": "epoch_millis"}}}
 
 
-def search(asked: Search, store: Store, consume: Consumer) -> dict[str, Answer]:
+def search(asked: Search, store: Store, consume: Consumer, restart: Restart | None = None) -> dict[str, Answer]:
     """Read every hit of every name in order of time and hand it on; say for each name whether it may be believed.
 
     A request that is refused, is too heavy, or that some shard refuses is cut in halves until the query at fault stands
-    alone: the others are answered. Hits may then be handed on twice.
+    alone: the others are answered. Hits may then be handed on twice, after `restart` was told.
     """
     doubts = _attempt(asked, store, consume)
     if doubts.may_be_one_query and len(asked.queries) > 1:
-        return _halves(asked, store, consume)
+        return _halves(asked, store, consume, restart)
     return {name: Answer(doubts.problems, doubts.is_failed) for name in asked.queries}
 
 
@@ -87,12 +90,14 @@ def _attempt(asked: Search, store: Store, consume: Consumer) -> _Doubts:
     return _Doubts(tuple(faults), may_be_one_query=True, is_failed=True)
 
 
-def _halves(asked: Search, store: Store, consume: Consumer) -> dict[str, Answer]:
+def _halves(asked: Search, store: Store, consume: Consumer, restart: Restart | None) -> dict[str, Answer]:
+    if restart:
+        restart(asked.queries)
     names = sorted(asked.queries)
     middle = len(names) // 2
     answers: dict[str, Answer] = {}
     for half in (names[:middle], names[middle:]):
-        answers |= search(replace(asked, queries={name: asked.queries[name] for name in half}), store, consume)
+        answers |= search(replace(asked, queries={name: asked.queries[name] for name in half}), store, consume, restart)
     return answers
 
 

@@ -11,6 +11,7 @@ from lolbin_rules.alert.ancestors import is_own_alert
 from lolbin_rules.alert.build import Alert, build_alert, build_group_alert, dead_letter, minimal_alert
 from lolbin_rules.alert.identity import alert_id, alert_index, same_event, suppressed_index
 from lolbin_rules.alert.suppression import Member, member, same_group
+from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.progress import Stretch
 from lolbin_rules.store.port import Document, Hit, Key, Outcome, Source, Store, Stored, Verdict
 
@@ -184,8 +185,12 @@ class AlertWriter:
         """Tell repeats, and own writes whose confirmation was lost, from collisions."""
         if not openers:
             return {}
+        try:
+            found = self._store.get(list(openers), PROOF)
+        except StoreError as error:  # raised here, it would hide the alerts that were created beside these
+            return dict.fromkeys(openers, Settled(Fate.UNAVAILABLE, str(error)))
         settled: dict[Key, Settled] = {}
-        for (key, item), stored in zip(openers.items(), self._store.get(list(openers), PROOF), strict=True):
+        for (key, item), stored in zip(openers.items(), found, strict=True):
             course = item.stretch.course
             if stored is None:
                 settled[key] = Settled(Fate.UNAVAILABLE, "its id was taken, and then it was gone")
@@ -206,9 +211,13 @@ class AlertWriter:
             key: Document(Key(index, key.id), dead_letter(alert.source, refused[key].reason))
             for key, alert in alerts.items()
         }
-        kept = dict(zip(letters, self._store.create(list(letters.values())), strict=True))
-        safe = {key: minimal_alert(alerts[key].source) for key, outcome in kept.items() if outcome.verdict in IS_KEPT}
-        outcomes = {**kept, **self._write(safe)}
+        outcomes: dict[Key, Outcome] = {}
+        try:
+            outcomes |= zip(letters, self._store.create(list(letters.values())), strict=True)
+            safe = [key for key, outcome in outcomes.items() if outcome.verdict in IS_KEPT]
+            outcomes |= self._write({key: minimal_alert(alerts[key].source) for key in safe})
+        except StoreError as error:  # as in `_judge`
+            outcomes = dict.fromkeys(letters, Outcome(Verdict.UNAVAILABLE, str(error)))
         settled = {}
         for key, outcome in outcomes.items():
             fate = FATES[outcome.verdict]

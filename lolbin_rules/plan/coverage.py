@@ -169,10 +169,11 @@ def merged(ours: Coverage, theirs: Coverage) -> Coverage:
 
 
 def _later(ours: Logics, theirs: Logics) -> Logics:
-    """The later edit: the one that remembers the other, else by event time; of two sights of one edit the earlier."""
-    ours_is_later, theirs_is_later = ours.follows(theirs), theirs.follows(ours)
-    if ours_is_later != theirs_is_later:
-        return ours if ours_is_later else theirs
+    """The one that the other became; else the later edit, by event time; of two sights of one edit the earlier."""
+    if ours.follows(theirs):
+        return ours
+    if theirs.follows(ours):
+        return theirs
     if ours.current.fingerprint == theirs.current.fingerprint:
         return min(ours, theirs, key=lambda logics: logics.current.since)
     return max(ours, theirs, key=lambda logics: (logics.current.since, logics.current.fingerprint))

@@ -46,8 +46,9 @@ class Logics:
         return Logics(logic, earlier[-REMEMBERED:])
 
     def follows(self, other: Logics) -> bool:
-        """Whether the logic that the other has in force is remembered here as an earlier one."""
-        return any(logic.fingerprint == other.current.fingerprint for logic in self.earlier)
+        """Whether this is what the other has become by further edits; not by time, for clocks are set back."""
+        ours, theirs = ([logic.fingerprint for logic in logics.all] for logics in (self, other))
+        return len(ours) > len(theirs) and ours[: len(theirs)] == theirs
 
     def counts(self, fingerprint: str) -> Spans:
         """The event time over which searches by the logic `fingerprint` count.

@@ -15,12 +15,12 @@ from elasticsearch import Elasticsearch
 import generated_events as events
 from event_indices import MAPPING, create_index, index_events, iso, stored, under
 from fault_proxy import Action, CutAfter, CutBefore, Delay, Fault, FaultProxy, Respond, Rewrite
+from generated_outcomes import alerted, expected_folds, folds, load
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import Orders, execute
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore, Retries
-from main_job.test_generated_events import alerted, expected_folds, folds, load
 
 BASE = datetime(2024, 3, 5, 12, 0, tzinfo=UTC)
 AFTERWARDS = BASE + timedelta(minutes=40)

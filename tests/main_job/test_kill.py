@@ -17,13 +17,13 @@ from elasticsearch import Elasticsearch
 import generated_events as events
 from event_indices import iso, stored, under
 from fault_proxy import Action, CutBefore, FaultProxy, Rewrite, Seen
+from generated_outcomes import alerted, expected_folds, folds, load
 from lolbin_rules.execution.record import Status
 from lolbin_rules.execution.replay import replay
 from lolbin_rules.execution.run import Orders
 from lolbin_rules.plan.window import Window
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.store.elasticsearch import ElasticsearchStore
-from main_job.test_generated_events import alerted, expected_folds, folds, load
 from rule_files import write_rules
 
 BASE = datetime(2024, 3, 5, 12, 0, tzinfo=UTC)

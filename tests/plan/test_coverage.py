@@ -267,7 +267,7 @@ def test_stretches_left_over_one_after_the_other_are_one() -> None:
 
 
 def test_of_two_logics_the_later_edit_is_in_force() -> None:
-    """After a conflict over an edit the later one stays, and of two sights of the same edit the earlier."""
+    """After a conflict over an edit the later one stays, whatever the clock says, and of two sights the earlier."""
     base = Coverage.begin("r", at(0), "a")
     early, late = (opened(base, "r", at(now), MILLISECOND, "b") for now in (10, 12))
     other = opened(base, "r", at(20), MILLISECOND, "c")

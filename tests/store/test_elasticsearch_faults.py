@@ -23,6 +23,8 @@ from store.conftest import BRIEF, open_elasticsearch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from elasticsearch_node.node import ElasticsearchNode
+
 pytestmark = pytest.mark.elasticsearch
 
 SOON = timedelta(seconds=30)
@@ -56,9 +58,11 @@ def node(elasticsearch_url: str) -> Iterator[Elasticsearch]:
 
 
 @pytest.fixture
-def direct(bench: Bench) -> Bench:
+def direct(elasticsearch_url: str, index_prefix: str) -> Iterator[Bench]:
     """A bench without a proxy, to set the scene with."""
-    return bench
+    opened = open_elasticsearch(elasticsearch_url)
+    yield Bench(opened, index_prefix)
+    opened.close()
 
 
 @pytest.fixture
@@ -774,3 +778,85 @@ def test_hundreds_of_fields_fit_into_requests(direct: Bench) -> None:
     index = direct.index("wide", {name: {"type": "keyword", "normalizer": "lowercase"} for name in names})
     direct.fill(index, {})
     assert direct.store.field_types([index], names).lowercase == set(names)
+
+
+# A node of one's own
+
+
+def test_a_restart_in_the_middle_of_a_scan_loses_no_hit(private_node: ElasticsearchNode) -> None:
+    """A node that is killed and comes back has forgotten the point in time; each hit is read once all the same."""
+    opened = open_elasticsearch(private_node.url)
+    bench = Bench(opened, "restart-")
+    index = bench.index("events", shards=2)
+    bench.fill(index, *[at(number // 10) for number in range(200)])
+    hits: list[Hit] = []
+    for number, page in enumerate(opened.scan(Scan((index,), {"all": ALL}, ALL, page_size=33))):
+        assert page.is_whole
+        hits += page.hits
+        if number == 1:
+            private_node.kill()
+            private_node.start()
+    assert Counter(hit.key.id for hit in hits) == Counter(str(number) for number in range(200))
+    opened.close()
+
+
+def test_remote_clusters_that_are_away_make_answers_partial(private_node: ElasticsearchNode) -> None:
+    """Elasticsearch passes over remote clusters that it cannot reach, and a point in time does not even say so."""
+    opened = open_elasticsearch(private_node.url)
+    bench = Bench(opened, "remote-")
+    near, far = bench.index("near"), bench.index("far")
+    bench.fill(near, at(0))
+    bench.fill(far, at(1), at(2))
+
+    def connect(client: Elasticsearch, **seeds: str | None) -> None:
+        remotes = {name: seed and {"seeds": [seed], "skip_unavailable": True} for name, seed in seeds.items()}
+        client.cluster.put_settings(persistent={"cluster": {"remote": remotes}})
+        for name, seed in seeds.items():
+            while client.cluster.remote_info().get(name, {}).get("connected") is not (seed != "127.0.0.1:1"):
+                time.sleep(0.05)
+
+    with Elasticsearch(private_node.url) as client:
+        (node,) = client.nodes.info(node_id="_local", metric="transport")["nodes"].values()
+        here = node["transport"]["publish_address"]
+        connect(client, me=here)
+        assert [hit.key for hit in bench.hits(near, f"me:{far}", page_size=2)] == [
+            Key(near, "0"),
+            Key(f"me:{far}", "0"),
+            Key(f"me:{far}", "1"),
+        ]
+        scan = opened.scan(Scan((near, f"me:{far}"), {"all": ALL}, ALL, page_size=1))
+        assert next(scan).is_whole
+        connect(client, me="127.0.0.1:1")
+        rest = list(scan)
+        assert hits_of(rest) == []
+        assert ["remote cluster me" in failure.reason for page in rest for failure in page.failures] == [True]
+        (page,) = bench.pages(near, f"me:{far}")
+        assert ([hit.key for hit in page.hits], page.is_whole) == ([Key(near, "0")], False)
+        assert "remote cluster me: connect_transport_exception" in page.failures[0].reason
+        (alone,) = bench.pages(f"me:{far}")
+        assert (alone.hits, alone.is_whole) == ((), False)
+        assert not opened.count([f"me:{far}"], ALL, within=SOON).is_whole
+        client.cluster.put_settings(persistent={"cluster": {"remote.*": None}})
+    opened.close()
+
+
+def test_a_remote_cluster_that_came_late_is_missing(shaky: Bench, direct: Bench, proxy: FaultProxy) -> None:
+    """A cluster that answers plainly but is not in the point in time was away when that was opened."""
+    index = direct.index("late")
+    direct.fill(index, at(0))
+    details = {
+        "(local)": {"status": "successful", "_shards": {"total": 1}},
+        "near": {"status": "successful", "_shards": {"total": 1}},
+        "late": {"status": "successful", "_shards": {"total": 2}},
+        "empty": {"status": "successful", "_shards": {"total": 0}},
+    }
+
+    def add(*names: str) -> Rewrite:
+        clusters = {"details": {name: details[name] for name in names}}
+        return Rewrite(lambda answer: answer | {"_clusters": clusters})
+
+    proxy.faults = [Fault(f"{index}.*/_search", add(*details)), Fault("/_search", add("near"))]
+    (page,) = shaky.pages(index, "*:nothing")
+    reason = "remote cluster late was not there when the point in time was opened"
+    assert page.failures == (ShardFailure("", -1, reason, is_query_at_fault=False),)
+    assert [hit.key.id for hit in page.hits] == ["0"]

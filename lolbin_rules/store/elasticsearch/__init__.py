@@ -1,7 +1,8 @@
 """The store on a real Elasticsearch cluster: the only part of the package that knows its client.
 
-Tried with 8.19 and 9.0. Servers before 8.16 open a point in time only where every shard is there, so that a scan of
-them fails as a whole (StoreUnavailable) while one is missing.
+Tried with 8.19.9 and 9.0.0. Servers before 8.16 open a point in time only where every shard is there, so that a scan of
+them fails as a whole (StoreUnavailable) while one is missing. Indices that the credentials may not see are, to
+Elasticsearch, as good as missing ones, so that patterns pass them over without an error.
 """
 
 from __future__ import annotations
@@ -104,9 +105,19 @@ class ElasticsearchStore:
         for start in range(0, len(keys), _MOST_KEYS):
             some = keys[start : start + _MOST_KEYS]
             body = {"docs": [{"_index": key.index, "_id": key.id} for key in some]}
-            answer = self._requests.send(Ask("POST", "/_mget", _READ, None if fields is None else parts, body))
-            found += [_stored(key, each) for key, each in zip(some, answer["docs"], strict=True)]
+            answers = self._documents(Ask("POST", "/_mget", _READ, None if fields is None else parts, body))
+            found += [_stored(key, each) for key, each in zip(some, answers, strict=True)]
         return found
+
+    def _documents(self, ask: Ask) -> list[dict[str, Any]]:
+        """The documents of the answer; an index that somebody is just making is waited for, as far as retries go."""
+        for attempt in range(1, self._requests.retries.attempts + 1):
+            documents: list[dict[str, Any]] = self._requests.send(ask)["docs"]
+            named = {kind for each in documents for kind in errors.kinds(each.get("error"))}
+            if "no_shard_available_action_exception" not in named or attempt == self._requests.retries.attempts:
+                break
+            self._requests.pause(attempt)
+        return documents
 
     def field_types(self, index: Sequence[str], fields: Sequence[str]) -> FieldTypes:
         """See `Store.field_types`."""

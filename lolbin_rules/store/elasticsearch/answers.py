@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from elastic_transport import ApiError
@@ -10,8 +11,9 @@ from elastic_transport import ApiError
 from lolbin_rules.store.elasticsearch import errors
 from lolbin_rules.store.port import ShardFailure
 
-__all__ = ["all_shards_failed", "is_context_lost", "shard_failures"]
+__all__ = ["absent_clusters", "all_shards_failed", "is_context_lost", "shard_failures"]
 
+_LOCAL = "(local)"
 _CONTEXT_LOST = "search_context_missing_exception"
 
 _TOO_BUSY = frozenset({"circuit_breaking_exception", "es_rejected_execution_exception"})
@@ -49,11 +51,27 @@ def shard_failures(answer: Mapping[str, Any]) -> tuple[ShardFailure, ...]:
     none where shards are not assigned: what is missing in the count is then one failure without a place.
     """
     shards = answer.get("_shards", {})
-    failures = tuple(_failure(failure) for failure in shards.get("failures", ()))
+    failures = [_failure(failure) for failure in shards.get("failures", ())]
     silent = shards.get("total", 0) - shards.get("successful", 0)
     if silent > 0 and not failures:
-        return (ShardFailure("", -1, f"{silent} of {shards['total']} shards did not answer", is_query_at_fault=False),)
-    return failures
+        failures = [_unplaced(f"{silent} of {shards['total']} shards did not answer")]
+    return (*failures, *_skipped_clusters(answer))
+
+
+def absent_clusters(answer: Mapping[str, Any], plain: Mapping[str, Any]) -> tuple[ShardFailure, ...]:
+    """The remote clusters that are not in a point in time, judged by an answer within it and one without (`plain`).
+
+    Opening a point in time passes over clusters that cannot be reached and does not say so (8.19.9, 9.0.0).
+    """
+    opened = _clusters(answer)
+    return (
+        *_skipped_clusters(plain),
+        *(
+            _unplaced(f"remote cluster {name} was not there when the point in time was opened")
+            for name, cluster in _clusters(plain).items()
+            if name not in (*opened, _LOCAL) and cluster.get("_shards", {}).get("total", 0) > 0
+        ),
+    )
 
 
 def all_shards_failed(error: ApiError) -> dict[str, Any] | None:
@@ -77,6 +95,29 @@ def is_context_lost(answer: Mapping[str, Any]) -> bool:
     """True where a shard no longer knows the point in time that it was asked about."""
     failures = answer.get("_shards", {}).get("failures", ())
     return any(_CONTEXT_LOST in errors.kinds(failure) for failure in failures)
+
+
+def _clusters(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    details: Mapping[str, Any] = answer.get("_clusters", {}).get("details", {})
+    return details
+
+
+def _skipped_clusters(answer: Mapping[str, Any]) -> list[ShardFailure]:
+    """Remote clusters that were passed over, whose shards the answer does not count."""
+    clusters = _clusters(answer)
+    skipped = answer.get("_clusters", {}).get("skipped", 0)
+    if skipped and not clusters:  # before 8.10
+        return [_unplaced(f"{skipped} remote clusters did not answer")]
+    return [
+        replace(_failure(failure), reason=f"remote cluster {name}: {errors.reason(failure['reason'])}")
+        for name, cluster in clusters.items()
+        if cluster["status"] in ("skipped", "failed")
+        for failure in cluster.get("failures") or [{"reason": "no answer"}]
+    ]
+
+
+def _unplaced(reason: str) -> ShardFailure:
+    return ShardFailure("", -1, reason, is_query_at_fault=False)
 
 
 def _failure(failure: Mapping[str, Any]) -> ShardFailure:

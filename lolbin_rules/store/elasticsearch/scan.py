@@ -12,7 +12,7 @@ from elastic_transport import ApiError, SerializationError
 
 from lolbin_rules.errors import StoreOverwhelmed, StoreUnavailable
 from lolbin_rules.store.elasticsearch import errors
-from lolbin_rules.store.elasticsearch.answers import all_shards_failed, is_context_lost, shard_failures
+from lolbin_rules.store.elasticsearch.answers import absent_clusters, all_shards_failed, is_context_lost, shard_failures
 from lolbin_rules.store.elasticsearch.request import Allowance, Ask, Requests, path_of
 from lolbin_rules.store.port import Hit, Key, Page, Scan, ShardFailure
 
@@ -88,6 +88,8 @@ class Scanner:
 
         A document without `order_by` comes last, at position 2**63 - 1.
         """
+        if not request.index:
+            return
         allowance = Allowance(request.within)
         place = _Place()
         while request.queries:
@@ -113,6 +115,7 @@ class Scanner:
         if "id" not in opened:  # no shard at all was there to open it
             yield Page((), shard_failures(opened))
             return False
+        plain = self._ask_plainly(request, allowance)
         told: tuple[ShardFailure, ...] = ()
         while request.queries:
             asked = frozenset(request.queries)
@@ -121,7 +124,8 @@ class Scanner:
                 return True
             opened["id"] = answer.get("pit_id", opened["id"])
             raw = answer["hits"]["hits"]
-            page = Page(place.unread(raw, asked), shard_failures(answer), answer["timed_out"])
+            failures = (*shard_failures(answer), *absent_clusters(answer, plain))
+            page = Page(place.unread(raw, asked), failures, answer["timed_out"])
             if page.hits or page.timed_out or page.failures not in ((), told):
                 yield page
             told = page.failures
@@ -151,17 +155,30 @@ class Scanner:
         if request.shard is not None:
             # The point in time holds this shard only, so that the searches in it need no preference of their own.
             parameters["preference"] = f"_shards:{request.shard.number}"
-        index = request.index if request.shard is None else (request.shard.index,)
-        ask = Ask("POST", path_of(",".join(index), "_pit"), _NEEDS, parameters, accept=_not_opened)
+        ask = Ask("POST", path_of(_where(request), "_pit"), _NEEDS, parameters, accept=_not_opened)
         opened: dict[str, Any] = self._requests.send(ask, allowance)
         if opened is _OLD_SERVER:
             self._knows_partial = False
             return self._open(request, allowance)
         return opened
 
+    def _ask_plainly(self, request: Scan, allowance: Allowance) -> dict[str, Any]:
+        """An answer from outside the point in time, which says of each remote cluster how it is; empty without such."""
+        if ":" not in _where(request):
+            return {}
+        body = {"size": 0, "query": {"match_none": {}}, "track_total_hits": False}
+        parameters = {"ignore_unavailable": "true", _PARTIAL: "true"}
+        ask = Ask("POST", path_of(_where(request), "_search"), _NEEDS, parameters, body, all_shards_failed)
+        answer: dict[str, Any] = self._requests.send(ask, allowance)
+        return answer
+
     def _close(self, opened: Mapping[str, Any]) -> None:
         if "id" in opened:
             self._requests.try_once(Ask("DELETE", "/_pit", _NEEDS, body={"id": opened["id"]}))
+
+
+def _where(request: Scan) -> str:
+    return ",".join(request.index) if request.shard is None else request.shard.index
 
 
 def _search(place: _Place, request: Scan) -> dict[str, Any]:

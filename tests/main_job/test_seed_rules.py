@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 import generated_events as events
-from event_indices import create_index, index_events, iso, stored, under
+from event_indices import index_events, stored, under
+from generated_outcomes import alerted, expected_folds, folds, load
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.replay import replay
 from lolbin_rules.execution.run import Orders, execute
@@ -25,46 +25,11 @@ INTERVAL = timedelta(minutes=5)
 SEEDS: tuple[events.RuleKey, ...] = ("regsvr32", "rundll32", "regsvcs")
 
 
-def load(client: Elasticsearch, prefix: str, sets: Iterable[events.GeneratedSet]) -> None:
-    """Write the events of these sets into indices of this test."""
-    found = [event for each in sets for event in each.events]
-    for index in sorted({event.index for event in found}):
-        create_index(client, prefix + index)
-    index_events(client, [(prefix + event.index, event.id, event.source) for event in found])
-
-
 def tick(
     rules: Sequence[Rule], ruleset: RuleSet, store: ElasticsearchStore, prefix: str, *, at: datetime
 ) -> list[Execution]:
     """One scheduled execution of each rule."""
     return execute(Orders(rules, ruleset.lists, at, prefix=prefix), store)
-
-
-def alerted(alerts: Iterable[dict[str, Any]]) -> dict[str, Counter[str]]:
-    """How many alerts each event has, by rule; groups count by the event that opened them."""
-    found: dict[str, Counter[str]] = {}
-    for alert in alerts:
-        counted = found.setdefault(alert["kibana.alert.rule.rule_id"], Counter())
-        counted[alert["kibana.alert.ancestors"][-1]["id"]] += 1
-    return found
-
-
-def folds(alerts: Iterable[dict[str, Any]]) -> Counter[tuple[str, int, str, str]]:
-    """What the alerts of groups say of them: slot, count, first and last."""
-    return Counter(
-        (
-            alert["lolbin.suppression.slot.start"],
-            alert["lolbin.suppression.count"],
-            alert["kibana.alert.suppression.start"],
-            alert["kibana.alert.suppression.end"],
-        )
-        for alert in alerts
-    )
-
-
-def expected_folds(made: events.GeneratedSet) -> Counter[tuple[str, int, str, str]]:
-    """The same, from the events."""
-    return Counter((iso(each.slot), each.count, iso(each.first), iso(each.last)) for each in made.folds())
 
 
 @pytest.mark.parametrize("key", SEEDS)
