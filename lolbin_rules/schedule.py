@@ -95,6 +95,7 @@ class Runner:
     report: Callable[[Execution], None]
     stopping: threading.Event = field(default_factory=threading.Event)
     _ruleset: RuleSet = field(default_factory=RuleSet)
+    _removed: dict[str, Rule] = field(default_factory=dict)
     _signature: object = None
     _convicted: set[str] = field(default_factory=set)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -157,6 +158,10 @@ class Runner:
         if kept := sorted(self._ruleset.rules.keys() - read_anew.rules.keys()):
             LOG.warning("Their files being faulty, these rules go on as they were: %s.", ", ".join(kept))
         found = changed(before, self._ruleset)
+        self._removed = {
+            **{rule_id: rule for rule_id, rule in self._removed.items() if rule_id not in self._ruleset.rules},
+            **{rule_id: before.rules[rule_id] for rule_id in found.removed},
+        }
         for done, ids in (("Added", found.added), ("Changed", found.changed), ("Removed", found.removed)):
             if ids:
                 LOG.info("%s: %s.", done, ", ".join(ids))
@@ -188,8 +193,9 @@ class Runner:
         return False
 
     def _close_disabled(self) -> None:
-        """Done at every look, because an execution under way, or another runner, may open a coverage again."""
+        """Disabled or removed; at every look, as an execution under way, or another runner, may open it again."""
         disabled = [rule for rule in self._ruleset.rules.values() if not rule.enabled]
+        disabled += self._removed.values()
         try:
             disable(self._orders(disabled), self.store)
         except StoreError as error:

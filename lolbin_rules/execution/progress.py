@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
@@ -121,6 +122,7 @@ class Stretch:
         holes: positions of hits that could not be written although later ones were.
         is_doubted: the window was not answered whole, so nothing of it may be believed.
         is_capped: the cut is due to `max_alerts`.
+        is_stopped: the cut is due to a store that took no more alerts.
     """
 
     course: Course
@@ -130,6 +132,7 @@ class Stretch:
     holes: list[int] = field(default_factory=list)
     is_doubted: bool = False
     is_capped: bool = False
+    is_stopped: bool = False
 
     @property
     def allowance(self) -> int:
@@ -150,6 +153,7 @@ class Stretch:
         self.cut = None
         self.holes.clear()
         self.is_capped = False
+        self.is_stopped = False
 
     def cut_at(self, place: int) -> None:
         """Believe nothing at or after this position."""
@@ -157,10 +161,12 @@ class Stretch:
         place = max(place, position(self.window.start))
         self.cut = place if self.cut is None else min(self.cut, place)
 
-    def leave_hole(self, place: int) -> None:
-        """Do not believe this one position."""
-        if position(self.window.start) <= place < position(self.window.end):
-            self.holes.append(place)
+    def leave_hole(self, places: AbstractSet[int] | None) -> None:
+        """Do not believe these positions of one document; None where they are not known."""
+        inside = range(position(self.window.start), position(self.window.end))
+        holes = [place for place in places or () if place in inside]
+        if holes:
+            self.holes += holes
         else:
             self.is_doubted = True
 
@@ -170,6 +176,12 @@ class Stretch:
         if self.cut is None:
             return None
         return Window(from_position(self.cut), self.window.end)
+
+    def unwritten(self) -> tuple[Window, ...]:
+        """The time that is known to hold hits without their alert, whatever an earlier search found there."""
+        holes = [Window(from_position(hole), from_position(hole + 1)) for hole in self.holes]
+        left = [self.left] if self.left and (self.is_capped or self.is_stopped) else []
+        return (*holes, *left)
 
     def believed(self) -> tuple[Window, ...]:
         """The parts of the window that were searched and whose alerts are all confirmed."""

@@ -24,7 +24,7 @@ from lolbin_rules.execution.write import AlertWriter
 from lolbin_rules.plan.coverage import Coverage, opened
 from lolbin_rules.plan.logic import Logic
 from lolbin_rules.plan.plan import plan, tolerance
-from lolbin_rules.plan.window import Spans, Window, before, floor
+from lolbin_rules.plan.window import DAWN, Spans, Window, before, floor
 from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.store.port import Hit, Store, Verdict
 
@@ -126,8 +126,9 @@ def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted:
                 _plan(course, orders)
     _search_all(ready, orders, store, convicted)
     for course in ready:
-        _settle_groups(course, store, orders.prefix)
-        _tell_what_is_left(course, store)
+        with course.isolated("Settling what was found"):
+            _settle_groups(course, store, orders.prefix)
+            _tell_what_is_left(course, store)
     with _failing(ready, "The coverage could not be written"):
         _save(ready, orders, store)
 
@@ -139,7 +140,7 @@ def _open(courses: Sequence[Course], orders: Orders, store: Store) -> None:
         rule, execution = course.rule, course.execution
         if orders.kind == "scheduled":
             return opened(course.coverage, rule.id, execution.now, rule.lookback, course.fingerprint)
-        return _asked_for(course, orders.spans[rule.id])
+        return _asked_for(course, _spans(course, orders))
 
     load_coverage(courses, store, orders.prefix)
     before = {course.rule.id: course.coverage for course in courses}
@@ -160,12 +161,18 @@ def _asked_for(course: Course, spans: Iterable[Window]) -> Coverage:
     return coverage
 
 
+def _spans(course: Course, orders: Orders) -> list[Window]:
+    """What a person asked to search, up to the store's present: the machine's clock may be ahead of it."""
+    past = Window(DAWN, course.execution.started_at)
+    return [part for span in orders.spans[course.rule.id] if (part := span.overlap(past))]
+
+
 def _plan(course: Course, orders: Orders) -> None:
     if course.coverage is None:
         return
     rule, now = course.rule, course.execution.now
     if orders.kind == "manual":
-        course.stretches = [Stretch(course, window) for window in orders.spans[rule.id]]
+        course.stretches = [Stretch(course, window) for window in _spans(course, orders)]
         return
     planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon)
     share = max(1, rule.max_alerts // 4) if planned.backlog else 0
@@ -201,7 +208,7 @@ def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[
 
 
 def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, writer: AlertWriter) -> set[str]:
-    """Search one window for all these rules; the ids of those that had no answer."""
+    """Search one window for all these rules; the ids of those that had no whole answer."""
     by_rule = {stretch.course.rule.id: stretch for stretch in stretches}
     spent_writing = 0.0
 
@@ -225,13 +232,16 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
         _believe(by_rule[name], answer)
         by_rule[name].course.tally.search_time += timedelta(seconds=spent - spent_writing)
         by_rule[name].course.tally.write_time += timedelta(seconds=spent_writing)
-    return {name for name, answer in answers.items() if answer.is_failed}
+    return {name for name, answer in answers.items() if not answer.is_whole}
 
 
 def _believe(stretch: Stretch, answer: Answer) -> None:
     if answer.is_whole:
         return
-    stretch.is_doubted = True
+    if answer.read_until is None:
+        stretch.is_doubted = True
+    else:
+        stretch.cut_at(answer.read_until)
     noted = stretch.course.tally.failures if answer.is_failed else stretch.course.tally.problems
     noted.extend(answer.problems)
 
@@ -269,26 +279,29 @@ def _tell_of_cap(stretch: Stretch, left: Window, store: Store) -> None:
 
 def _save(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     """Write what was searched with success; only then is it counted as searched."""
-
-    def searched(course: Course) -> Coverage:
-        coverage, rule = course.coverage, course.rule
-        if coverage is None:
-            raise AssertionError("a course that was planned has a coverage")
-        for stretch in course.stretches:
-            for window in stretch.believed():
-                coverage = coverage.with_searched(
-                    window, course.execution.started_at, course.fingerprint, tolerance(rule.interval, rule.lookback)
-                )
-            if stretch.is_capped and stretch.left and not stretch.is_doubted:
-                coverage = coverage.with_deferred(stretch.left, course.execution.started_at)
-        return coverage
-
     planned = [course for course in courses if course.stretches and course.coverage is not None]
+    is_all_written = not any(stretch.unwritten() for course in planned for stretch in course.stretches)
+    # Not before the searches that met what is unwritten: only one that begins later is sure to meet it as well.
+    ended_at = DAWN if is_all_written else floor(store.clock())
     failures = {course.rule.id: len(course.tally.failures) for course in planned}
-    save_coverage(planned, searched, store, orders.prefix)
+    save_coverage(planned, lambda course: _searched(course, ended_at), store, orders.prefix)
     for course in planned:
         if len(course.tally.failures) == failures[course.rule.id]:
             course.tally.searched = [window for stretch in course.stretches for window in stretch.believed()]
+
+
+def _searched(course: Course, ended_at: datetime) -> Coverage:
+    """The coverage with what the course may believe, and without what it knows to be unwritten."""
+    coverage, rule = course.coverage, course.rule
+    if coverage is None:
+        raise AssertionError("a course that was planned has a coverage")
+    late = tolerance(rule.interval, rule.lookback)
+    for stretch in course.stretches:
+        for window in stretch.believed():
+            coverage = coverage.with_searched(window, course.execution.started_at, course.fingerprint, late)
+        for window in stretch.unwritten():
+            coverage = coverage.with_deferred(window, ended_at)
+    return coverage
 
 
 def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:

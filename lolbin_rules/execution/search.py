@@ -40,10 +40,12 @@ class Answer:
     Attributes:
         problems: what is missing, as sentences; empty where every shard answered for all of the window that was wanted.
         is_failed: there was no answer at all, or it broke off.
+        read_until: where it broke off after whole pages: the position up to which, exclusive, every hit was handed on.
     """
 
     problems: tuple[str, ...] = ()
     is_failed: bool = False
+    read_until: int | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -56,6 +58,23 @@ class _Doubts:
     problems: tuple[str, ...]
     may_be_one_query: bool
     is_failed: bool = False
+    read_until: int | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far a search has come: one that breaks off need not begin again, as its window may be too much for once."""
+
+    until: int | None = None
+    is_whole: bool = True
+
+    def note(self, page: Page) -> None:
+        """Every hit of the page was handed on; there may be others at the position of its last."""
+        self.is_whole &= page.is_whole
+        if page.hits:
+            self.until = page.hits[-1].position
+        if not self.is_whole:
+            self.until = None
 
 
 def in_window(window: Window) -> Query:
@@ -73,20 +92,21 @@ def search(asked: Search, store: Store, consume: Consumer, restart: Restart | No
     doubts = _attempt(asked, store, consume)
     if doubts.may_be_one_query and len(asked.queries) > 1:
         return _halves(asked, store, consume, restart)
-    return {name: Answer(doubts.problems, doubts.is_failed) for name in asked.queries}
+    return {name: Answer(doubts.problems, doubts.is_failed, doubts.read_until) for name in asked.queries}
 
 
 def _attempt(asked: Search, store: Store, consume: Consumer) -> _Doubts:
     """Search once. A fault of our own, such as a document that nobody thought of, may be one query's as well."""
     faults: list[str] = []
+    reading = _Reading()
     with isolated("The search", faults.append):
         try:
-            return _read(asked, store, consume)
+            return _read(asked, store, consume, reading)
         except StoreError as error:
             may_be_one_query = isinstance(error, StoreRejected | StoreOverwhelmed) and not isinstance(
                 error, StoreForbidden
             )
-            return _Doubts((str(error),), may_be_one_query, is_failed=True)
+            return _Doubts((str(error),), may_be_one_query, is_failed=True, read_until=reading.until)
     return _Doubts(tuple(faults), may_be_one_query=True, is_failed=True)
 
 
@@ -101,7 +121,7 @@ def _halves(asked: Search, store: Store, consume: Consumer, restart: Restart | N
     return answers
 
 
-def _read(asked: Search, store: Store, consume: Consumer) -> _Doubts:
+def _read(asked: Search, store: Store, consume: Consumer, reading: _Reading) -> _Doubts:
     queries = dict(asked.queries)
     request = Scan(asked.index, queries, in_window(asked.window), order_by=TIMESTAMP, within=asked.within)
     problems: list[str] = []
@@ -111,6 +131,7 @@ def _read(asked: Search, store: Store, consume: Consumer) -> _Doubts:
         is_query_at_fault |= any(failure.is_query_at_fault for failure in page.failures)
         for name in consume(_by_name(page.hits)):
             queries.pop(name, None)
+        reading.note(page)
     return _Doubts(tuple(dict.fromkeys(problems)), is_query_at_fault)
 
 

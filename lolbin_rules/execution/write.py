@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.ancestors import is_own_alert
 from lolbin_rules.alert.build import Alert, build_alert, build_group_alert, dead_letter, minimal_alert
-from lolbin_rules.alert.identity import alert_id, alert_index, same_event, suppressed_index
+from lolbin_rules.alert.identity import alert_id, alert_index, monthly_index, same_event, suppressed_index
+from lolbin_rules.alert.source import event_time, parse_time, values
 from lolbin_rules.alert.suppression import Member, member, same_group
 from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.progress import Stretch
+from lolbin_rules.execution.search import TIMESTAMP
+from lolbin_rules.plan.window import position
 from lolbin_rules.store.port import Document, Hit, Key, Outcome, Source, Store, Stored, Verdict
 
 __all__ = ["AlertWriter"]
@@ -27,7 +30,7 @@ PROOF = (
 """The parts of a stored alert that tell what it was made of."""
 
 
-BELONGING = (fields.RULE_ID, fields.ANCESTORS, fields.UUID)
+BELONGING = (fields.RULE_ID, fields.ANCESTORS, fields.UUID, fields.SLOT_START)
 """The parts of an alert or a membership that tell which event it is of, and which alert stands for that."""
 
 
@@ -94,6 +97,8 @@ FATES = {
     Verdict.REJECTED: Fate.REFUSED,
     Verdict.UNAVAILABLE: Fate.UNAVAILABLE,
 }
+MOST_HOLES = 100
+"""Alerts of one window that may fail singly. More of them are no accident, and would swell the coverage."""
 IS_KEPT = frozenset({Verdict.CREATED, Verdict.EXISTS})
 
 
@@ -146,11 +151,19 @@ class AlertWriter:
         stored = {one.key: one for one in self._store.get(keys, BELONGING) if one} if keys else {}
         left = []
         for item in items:
-            if any(key in stored and item.is_told_of_by(stored[key]) for key in item.elsewhere):
-                item.stretch.course.tally.duplicates += 1
-            else:
+            others = [stored[key] for key in item.elsewhere if key in stored and item.is_told_of_by(stored[key])]
+            if not others:
                 left.append(item)
+                continue
+            course = item.stretch.course
+            course.tally.duplicates += 1
+            # Should its group have been left uncounted, by a crash before the change, it is counted now.
+            course.groups.update(self._group_of(other) for other in others if fields.SLOT_START in other.source)
         return left
+
+    def _group_of(self, membership: Stored) -> Key:
+        slot_start = event_time(membership.source, fields.SLOT_START)
+        return Key(monthly_index(f"{self._prefix}-alerts", slot_start), membership.source[fields.UUID])
 
     def _within_caps(self, items: Sequence[Item]) -> list[Item]:
         """What may be written; of a stretch over its cap only what is there already, and new alerts up to the cap."""
@@ -284,7 +297,7 @@ def _built(item: Item) -> Alert | None:
             alert = build_alert(course.rule, item.hit, alert_id=item.alert.id, context=course.context)
         else:
             alert = build_group_alert(course.rule, item.hit, item.member, context=course.context)
-        course.tally.warnings += alert.notes
+        course.tally.warnings += [note for note in alert.notes if note not in course.tally.warnings]
         return alert
     return None
 
@@ -318,13 +331,24 @@ def _stands(item: Item, settled: Settled | None) -> bool:
 
 
 def _leave_hole(item: Item, reason: str) -> None:
-    item.stretch.leave_hole(item.hit.position)
+    if len(item.stretch.holes) >= MOST_HOLES:
+        _stop(item, f"more than {MOST_HOLES} could not be written, the last because {reason}")
+        return
+    item.stretch.leave_hole(_places(item.hit))
     item.stretch.course.fail(
         f"The alert of {item.hit.key.index}/{item.hit.key.id} could not be written: {reason}. "
         "Its moment stays uncovered and is searched again; correct the cause."
     )
 
 
+def _places(hit: Hit) -> set[int] | None:
+    """Every position that the document lies at: one for each of its times; None where one of them cannot be read."""
+    moments = [parse_time(value) for value in values(hit.source, TIMESTAMP)]
+    known = {position(moment) for moment in moments if moment is not None}
+    return None if None in moments else {hit.position, *known}
+
+
 def _stop(item: Item, reason: str) -> None:
     item.stretch.cut_at(item.hit.position)
+    item.stretch.is_stopped = True
     item.stretch.course.fail(f"Writing alerts stopped: {reason}. From there on the window is searched again.")

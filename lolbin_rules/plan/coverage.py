@@ -24,7 +24,7 @@ __all__ = ["Coverage", "Deferred", "closed", "merged", "opened"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Deferred:
-    """A stretch whose alerts a cap left unwritten, and when the search was made that found them."""
+    """A stretch whose alerts a cap left unwritten, and a moment not before the search that found them."""
 
     window: Window
     deferred_at: datetime
@@ -112,13 +112,14 @@ class Coverage:
         searched = overlaid(stretch, self.searched, self.logics.counts)
         return replace(self, searched=searched, deferred=tuple(deferred))
 
-    def with_deferred(self, window: Window, searched_at: datetime) -> Coverage:
-        """The coverage after a search at `searched_at` found more in `window` than the cap let it write.
+    def with_deferred(self, window: Window, deferred_at: datetime) -> Coverage:
+        """The coverage after a search found more in `window` than the cap let it write.
 
         Only a later search settles that: an earlier one may not have met what was left over, and one of the same
-        moment may be this very search, recorded by its whole window.
+        moment may be this very search, recorded by its whole window. So `deferred_at` must not be *before* the search,
+        as `searched_at` must not be after it; where clocks differ, the later one is the safe one here.
         """
-        moment = floor(searched_at)
+        moment = floor(deferred_at)
         later = _union(stretch.after(moment) & self.logics.counts(stretch.logic) for stretch in self.searched)
         added = (Deferred(part, moment) for part in Spans((window,)) - later)
         return replace(self, deferred=_joined([*self.deferred, *added]))

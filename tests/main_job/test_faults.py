@@ -380,6 +380,39 @@ def test_one_faulty_rule_never_stops_the_others(
     assert {record["execution"]["status"] for record in records} >= {"succeeded", "failed"}
 
 
+def test_a_cap_reached_in_a_partial_answer_is_not_believed(
+    all_rules: RuleSet, client: Elasticsearch, store: ElasticsearchStore, index_prefix: str, prefix: str
+) -> None:
+    """Another rule's query breaks a shard that holds an earlier hit: asked alone, the rule under its cap finds that."""
+    without_created = {
+        **MAPPING,
+        "properties": {**MAPPING["properties"], "event": {"properties": {}}},
+        "dynamic": False,
+    }
+    without_created["properties"]["event"] = {
+        "properties": {"category": {"type": "keyword"}, "type": {"type": "keyword"}}
+    }
+    create_index(client, f"{index_prefix}winlogbeat-broken")
+    create_index(client, f"{index_prefix}winlogbeat-sound", without_created)
+    early = events.burst("regsvr32", seed=31, at=BASE - timedelta(minutes=2), size=1).events
+    late = [
+        events.burst("regsvr32", seed=seed, at=BASE - timedelta(minutes=1, seconds=-seed), size=1).events[0]
+        for seed in (32, 33)
+    ]
+    index_events(client, [(f"{index_prefix}winlogbeat-broken", event.id, event.source) for event in early])
+    index_events(client, [(f"{index_prefix}winlogbeat-sound", event.id, event.source) for event in late])
+    capped = under(index_prefix, all_rules.rules["network-connection-via-regsvr32"], max_alerts=1)
+    faulty = Rule.model_validate({**capped.model_dump(), "id": "range", "match": {"event.created": {"gte": "no date"}}})
+    runner = Runner(all_rules, [capped, faulty], prefix)
+    for minutes in range(4):
+        found = runner.tick(store, BASE + timedelta(minutes=minutes))[capped.id]
+        alerts = alerted(stored(client, f"{prefix}-alerts")).get(capped.id, Counter())
+        for event in (*early, *late):
+            if any(window.start <= event.timestamp < window.end for window in found.tally.searched):
+                assert alerts[event.id] == 1, (minutes, event.id)
+    assert alerts == Counter(event.id for event in (*early, *late))
+
+
 def test_a_rule_over_alerts_never_alerts_on_its_own(
     client: Elasticsearch, store: ElasticsearchStore, runner: Runner, prefix: str, made: Any
 ) -> None:

@@ -23,7 +23,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Speaker(ThreadingHTTPServer):
-    """Answers every request as `_cat/health` would at noon, and keeps what each came with."""
+    """Answers every request as one for a node's time would be at noon, and keeps what each came with."""
 
     daemon_threads = True
 
@@ -48,7 +48,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.server.paths.append(self.path)
         if isinstance(self.connection, ssl.SSLSocket):
             self.server.subjects.append((self.connection.getpeercert() or {}).get("subject"))
-        body = f'[{{"epoch":"{int(NOON.timestamp())}"}}]'.encode()
+        body = f'{{"nodes":{{"n":{{"timestamp":{int(NOON.timestamp() * 1000)}}}}}}}'.encode()
         self.send_response(200)
         self.send_header("X-Elastic-Product", "Elasticsearch")
         self.send_header("Content-Type", "application/json")
@@ -146,7 +146,7 @@ def test_credentials_are_sent(plain: Speaker, user: str, settings: dict[str, str
 def test_the_path_of_the_url_is_kept(plain: Speaker) -> None:
     """A cluster may live behind a proxy, under a path."""
     assert ask(Connection(url_of(plain) + "/es/")) == NOON
-    assert plain.paths[0].startswith("/es/_cat/health?")
+    assert plain.paths[0].startswith("/es/_nodes/_local/stats/breaker?")
 
 
 def test_another_node_is_asked_when_one_is_away(plain: Speaker) -> None:

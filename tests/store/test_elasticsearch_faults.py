@@ -145,7 +145,7 @@ def test_items_that_are_always_turned_away_are_unavailable(shaky: Bench, direct:
 
 def test_the_cluster_says_when_to_come_back(shaky: Bench, proxy: FaultProxy) -> None:
     """`Retry-After` is waited for, though our own wait would be shorter."""
-    proxy.faults = [Fault("health", Respond(503, None, {"Retry-After": "1"}), times=1)]
+    proxy.faults = [Fault("_nodes", Respond(503, None, {"Retry-After": "1"}), times=1)]
     began = time.monotonic()
     shaky.store.clock()
     assert time.monotonic() - began >= 1
@@ -153,16 +153,18 @@ def test_the_cluster_says_when_to_come_back(shaky: Bench, proxy: FaultProxy) -> 
 
 def test_nobody_waits_for_an_hour(shaky: Bench, proxy: FaultProxy) -> None:
     """Asked to come back much later, the verb fails now."""
-    proxy.faults = [Fault("health", Respond(503, None, {"Retry-After": "3600"}))]
+    proxy.faults = [Fault("_nodes", Respond(503, None, {"Retry-After": "3600"}))]
     with pytest.raises(StoreUnavailable):
         shaky.store.clock()
-    assert proxy.count("health") == 1
+    assert proxy.count("_nodes") == 1
 
 
 def test_a_cluster_that_stays_away_is_unavailable(shaky: Bench, proxy: FaultProxy) -> None:
     """After the last attempt the error names the request, the answer and what to do."""
     proxy.faults = [Fault("", Respond(503, {"error": {"type": "master_not_discovered_exception", "reason": None}}))]
-    with pytest.raises(StoreUnavailable, match=r"GET /_cat/health failed \(3 attempts\).*master_not_discovered.*\.$"):
+    with pytest.raises(
+        StoreUnavailable, match=r"GET /_nodes/_local/stats/breaker failed \(3 attempts\).*master_not_discovered.*\.$"
+    ):
         shaky.store.clock()
     assert proxy.count("") == BRIEF.attempts
 

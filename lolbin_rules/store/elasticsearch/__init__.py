@@ -47,6 +47,7 @@ _READ = "the index privilege `read`"
 _ANY = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "open"}
 _RETRIES = Retries()
 _MOST_KEYS = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEMPLATE_PRIORITY = 500
 """Above the templates that come with Elasticsearch (100 to 200), so that no catch-all of theirs wins."""
 
@@ -152,16 +153,19 @@ class ElasticsearchStore:
         ]
 
     def clock(self) -> datetime:
-        """See `Store.clock`: whole seconds, rounded down. Where the cluster may not be asked, the clock given to us."""
+        """See `Store.clock`: that of the node that answers. Where it may not be asked, the clock given to us."""
         if not self._has_no_cluster_clock.is_set():
-            wanted = {"format": "json", "h": "epoch"}
+            # `_cat/health` tells whole seconds only, within which one search could not be told to follow another.
+            wanted = {"filter_path": "nodes.*.timestamp"}
+            path = "/_nodes/_local/stats/breaker"
             try:
-                answer = self._requests.send(Ask("GET", "/_cat/health", "the cluster privilege `monitor`", wanted))
+                answer = self._requests.send(Ask("GET", path, "the cluster privilege `monitor`", wanted))
             except StoreForbidden as error:
                 self._has_no_cluster_clock.set()
                 logger.warning("%s Until then this machine's clock is taken for the cluster's.", error)
             else:
-                return datetime.fromtimestamp(int(answer[0]["epoch"]), UTC)
+                (node,) = answer["nodes"].values()
+                return _EPOCH + timedelta(milliseconds=node["timestamp"])
         return self._clock()
 
     def prepare(self, templates: Sequence[IndexTemplate]) -> list[str]:
