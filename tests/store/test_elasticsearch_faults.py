@@ -658,6 +658,9 @@ def test_something_else_than_elasticsearch_is_refused(shaky: Bench, proxy: Fault
     proxy.faults = [Fault("", Respond(200, b"{", {}))]
     with pytest.raises(StoreUnavailable, match="1 bytes are no JSON"):
         shaky.store.clock()
+    proxy.faults = [Fault("", Respond(200, {}))]
+    with pytest.raises(StoreUnavailable, match="did not say what time it is"):
+        shaky.store.clock()
 
 
 def test_remarks_of_the_server_are_neither_errors_nor_noise(
@@ -666,7 +669,7 @@ def test_remarks_of_the_server_are_neither_errors_nor_noise(
     """A deprecation note comes to the debug log, once per answer, and is no Python warning (which fails tests here)."""
     caplog.set_level(logging.DEBUG, "lolbin_rules.store")
     note = '299 Elasticsearch-8.19.9 "[x] is deprecated"'
-    proxy.faults = [Fault("", Respond(200, [{"epoch": "1767268800"}], {"Warning": note}))]
+    proxy.faults = [Fault("", Respond(200, {"nodes": {"n": {"timestamp": 1767268800000}}}, {"Warning": note}))]
     assert shaky.store.clock() == datetime(2026, 1, 1, 12, tzinfo=UTC)
     remarks = [record for record in caplog.records if "is deprecated" in record.getMessage()]
     assert [record.levelname for record in remarks if record.name == "lolbin_rules.store"] == ["DEBUG"]

@@ -164,8 +164,10 @@ class ElasticsearchStore:
                 self._has_no_cluster_clock.set()
                 logger.warning("%s Until then this machine's clock is taken for the cluster's.", error)
             else:
-                (node,) = answer["nodes"].values()
-                return _EPOCH + timedelta(milliseconds=node["timestamp"])
+                told = [node["timestamp"] for node in answer.get("nodes", {}).values()]
+                if not told:
+                    raise StoreUnavailable(f"GET {path} did not say what time it is. Look at the cluster's health.")
+                return _EPOCH + timedelta(milliseconds=min(told))
         return self._clock()
 
     def prepare(self, templates: Sequence[IndexTemplate]) -> list[str]:
