@@ -22,6 +22,7 @@ import orjson
 import typer
 
 from lolbin_rules import __version__
+from lolbin_rules.alert import fields
 from lolbin_rules.alert.source import parse_time
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import Fault, LolbinRulesError, RenderError, RuleSetError, SettingsError, StoreForbidden
@@ -65,6 +66,8 @@ Rules = Annotated[
     ),
 ]
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="The cluster. Else ELASTICSEARCH_URL.")]
+Begin = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")]
+End = Annotated[str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RuleIds = Annotated[list[str] | None, typer.Option("--rule", help="Only the rule with this id; may be repeated.")]
 
@@ -232,10 +235,8 @@ def once(
     now: Annotated[
         str | None, typer.Option("--now", metavar="TIME", help="Search each rule's window as of this past time.")
     ] = None,
-    begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")
-    ] = None,
+    begin: Begin = None,
+    end: End = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Execute every enabled rule once and write its alerts: now, as of a past time, or over a past span."""
@@ -309,10 +310,8 @@ def preview(
     rules: Rules = None,
     store: StoreUrl = None,
     as_query: Annotated[bool, typer.Option("--query", help="Print the rule's Query DSL and search nothing.")] = False,  # noqa: FBT002
-    begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")
-    ] = None,
+    begin: Begin = None,
+    end: End = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Show a rule's query, or the alerts it would raise; nothing is written."""
@@ -360,9 +359,9 @@ def _show(found: Preview, *, as_json: bool) -> None:
     tally = found.course.tally
     for alert in found.alerts.values():
         if as_json:
-            _json({"_id": alert["kibana.alert.uuid"], **alert})
+            _json({"_id": alert[fields.UUID], **alert})
         else:
-            _say(f"{alert.get('kibana.alert.original_time', 'no time')}  {alert['kibana.alert.reason']}")
+            _say(f"{alert.get(fields.ORIGINAL_TIME, 'no time')}  {alert[fields.REASON]}")
     for sentence in tally.failures + tally.problems + tally.warnings:
         _complain(sentence)
     shown = f", the first {len(found.alerts)} shown" if len(found.alerts) < len(found.ids) else ""

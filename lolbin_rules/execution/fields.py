@@ -15,7 +15,7 @@ from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.store.port import FieldTypes, Store
 
-__all__ = ["compile_for", "fit_to_indices"]
+__all__ = ["fit_to_indices"]
 
 WITHIN = timedelta(seconds=30)
 
@@ -33,15 +33,24 @@ def fit_to_indices(courses: Sequence[Course], lists: Mapping[str, NamedList], st
             for course in together:
                 course.give_up(f"The fields of {', '.join(index)} could not be looked up: {error}")
             continue
+        full: dict[tuple[str, ...], frozenset[str]] = {}
         for course in together:
             with course.isolated("Compiling the rule"):
-                course.compiled = compile_for(course.rule, lists, types, store)
+                course.compiled = _compile_for(course.rule, lists, types, store, full)
                 course.fingerprint = course.compiled.fingerprint(course.rule.type, course.rule.index)
                 _note(course, types)
 
 
-def compile_for(rule: Rule, lists: Mapping[str, NamedList], types: FieldTypes, store: Store) -> Compiled:
+def _compile_for(
+    rule: Rule,
+    lists: Mapping[str, NamedList],
+    types: FieldTypes,
+    store: Store,
+    full: dict[tuple[str, ...], frozenset[str]],
+) -> Compiled:
     """The rule's query for indices of these types, with what it cannot be asked of.
+
+    `full` remembers what was asked for other rules, which mostly have the same indices in doubt.
 
     Raises:
         RenderError: a template of the rule cannot be filled.
@@ -49,7 +58,7 @@ def compile_for(rule: Rule, lists: Mapping[str, NamedList], types: FieldTypes, s
     """
     compiled = RULE_TYPES[rule.type].compile(rule, lists, types)
     misfits = (*timestamp_misfits(types, TIMESTAMP), *compiled.misfits)
-    return replace(compiled, misfits=_with_documents(misfits, store)) if misfits else compiled
+    return replace(compiled, misfits=_with_documents(misfits, store, full)) if misfits else compiled
 
 
 def _by_index(courses: Sequence[Course]) -> dict[tuple[str, ...], list[Course]]:
@@ -59,16 +68,27 @@ def _by_index(courses: Sequence[Course]) -> dict[tuple[str, ...], list[Course]]:
     return found
 
 
-def _with_documents(misfits: Sequence[Misfit], store: Store) -> tuple[Misfit, ...]:
+def _with_documents(
+    misfits: Sequence[Misfit], store: Store, full: dict[tuple[str, ...], frozenset[str]]
+) -> tuple[Misfit, ...]:
     """The misfits, less the indices that hold no document: an index that was just made has no mapping yet."""
-    indices = sorted({index for misfit in misfits for index in misfit.indices})
+    indices = tuple(sorted({index for misfit in misfits for index in misfit.indices}))
+    if indices not in full:
+        full[indices] = _full(indices, store)
+    kept = [
+        replace(misfit, indices=tuple(index for index in misfit.indices if index in full[indices]))
+        for misfit in misfits
+    ]
+    return tuple(misfit for misfit in kept if misfit.indices)
+
+
+def _full(indices: Sequence[str], store: Store) -> frozenset[str]:
+    """Those of the indices that hold any document."""
     by_index = {"indices": {"terms": {"field": "_index", "size": len(indices)}}}
     answer = store.aggregate(indices, {"match_all": {}}, by_index, within=WITHIN)
     if not answer.is_whole:
         raise StoreUnavailable(f"not every shard of {', '.join(indices)} answered whether it holds anything")
-    full = {bucket["key"] for bucket in answer.values["indices"]["buckets"]}
-    kept = [replace(misfit, indices=tuple(index for index in misfit.indices if index in full)) for misfit in misfits]
-    return tuple(misfit for misfit in kept if misfit.indices)
+    return frozenset(bucket["key"] for bucket in answer.values["indices"]["buckets"])
 
 
 def _note(course: Course, types: FieldTypes) -> None:

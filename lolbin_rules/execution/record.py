@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
+from lolbin_rules.alert.source import write_time
 from lolbin_rules.plan.window import Window
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Document, Key
@@ -108,14 +109,14 @@ class Execution:
         """The record as it is stored and printed; times are ISO 8601 in UTC, durations milliseconds."""
         tally = self.tally
         return {
-            "@timestamp": _text(self.started_at),
+            "@timestamp": write_time(self.started_at),
             "rule": {"id": self.rule.id, "name": self.rule.name, "version": self.rule.version},
             "execution": {
                 "uuid": self.uuid,
                 "kind": self.kind,
                 "status": self.status.value,
                 "reason": self.reason,
-                "intended": _text(self.now),
+                "intended": write_time(self.now),
             },
             "planned": [_span(window) for window in self.planned],
             "searched": [_span(window) for window in tally.searched],
@@ -144,12 +145,8 @@ def _once(sentences: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _span(window: Window) -> dict[str, str]:
-    return {"start": _text(window.start), "end": _text(window.end)}
+    return {"start": write_time(window.start), "end": write_time(window.end)}
 
 
 def _hull(windows: tuple[Window, ...]) -> dict[str, str] | None:

@@ -170,7 +170,7 @@ class AlertWriter:
         kept: list[Item] = []
         crowded: dict[int, list[Item]] = {}
         for stretch, its in _by_stretch(items):
-            if len(_new_alerts(its)) <= stretch.allowance:
+            if len(_openers(its)) <= stretch.allowance:
                 kept += its
             else:
                 crowded[id(stretch)] = its
@@ -265,10 +265,6 @@ def _by_stretch(items: Iterable[Item]) -> list[tuple[Stretch, list[Item]]]:
     for item in items:
         found.setdefault(id(item.stretch), (item.stretch, []))[1].append(item)
     return list(found.values())
-
-
-def _new_alerts(items: Iterable[Item]) -> set[Key]:
-    return set(_openers(items))
 
 
 def _up_to_cap(items: Sequence[Item], there: set[Key]) -> list[Item]:

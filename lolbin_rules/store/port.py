@@ -176,13 +176,13 @@ class ShardFailure:
     is_query_at_fault: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some hits, in order, and what the answer lacks. An empty last page may carry failures."""
+class _Answer:
+    """What some shards may be missing from."""
 
-    hits: tuple[Hit, ...]
-    failures: tuple[ShardFailure, ...] = ()
-    timed_out: bool = False
+    __slots__ = ()
+
+    failures: tuple[ShardFailure, ...]
+    timed_out: bool
 
     @property
     def is_whole(self) -> bool:
@@ -191,31 +191,30 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Page(_Answer):
+    """Some hits, in order, and what the answer lacks. An empty last page may carry failures."""
+
+    hits: tuple[Hit, ...]
+    failures: tuple[ShardFailure, ...] = ()
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted(_Answer):
     """How many documents match, exactly, on the shards that answered."""
 
     value: int
     failures: tuple[ShardFailure, ...] = ()
     timed_out: bool = False
 
-    @property
-    def is_whole(self) -> bool:
-        """As `Page.is_whole`."""
-        return not self.failures and not self.timed_out
-
 
 @dataclass(frozen=True, slots=True)
-class Aggregated:
+class Aggregated(_Answer):
     """The `aggregations` object of the answer, and what the answer lacks."""
 
     values: Mapping[str, Any]
     failures: tuple[ShardFailure, ...] = ()
     timed_out: bool = False
-
-    @property
-    def is_whole(self) -> bool:
-        """As `Page.is_whole`."""
-        return not self.failures and not self.timed_out
 
 
 @dataclass(frozen=True, slots=True)
