@@ -10,7 +10,8 @@
         ├── StoreUnavailable     it may do so later: try again
         │   └── StoreOverwhelmed     asked for less it might do so now: a timeout, a circuit breaker
         └── StoreRejected        it will never do this request: do not try again
-            └── StoreForbidden       the credentials do not allow it
+            ├── StoreForbidden       the credentials do not allow it
+            └── Unsupported          Elasticsearch would do it; the embedded store cannot do the same
 
 A class exists only where a caller catches it apart from its siblings. Messages say what was found, what follows from
 it and what to do; the attributes say the same for programs.
@@ -35,6 +36,7 @@ __all__ = [
     "StoreOverwhelmed",
     "StoreRejected",
     "StoreUnavailable",
+    "Unsupported",
 ]
 
 
@@ -105,3 +107,7 @@ class StoreRejected(StoreError):  # noqa: N818 - as above
 
 class StoreForbidden(StoreRejected):
     """The credentials do not allow the request."""
+
+
+class Unsupported(StoreRejected):
+    """The embedded store cannot answer this exactly as Elasticsearch does, so it does not answer."""

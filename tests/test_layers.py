@@ -27,6 +27,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "rule_types": frozenset({"rule", "query", "plan", "store.port", "errors"}),
     "alert": frozenset({"rule", "query.render", "store.port", "errors"}),
     "execution": frozenset({"rule", "query", "plan", "rule_types", "alert", "store.port", "errors"}),
+    "dsl": frozenset({"errors"}),
     ADAPTER: frozenset({"store.port", "errors"}),
     "schedule": frozenset({"rule", "alert", "execution", "store.port", "errors", "settings"}),
 }
