@@ -31,6 +31,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "dsl": frozenset({"errors"}),
     ADAPTER: frozenset({"store.port", "errors"}),
     EMBEDDED: frozenset({"dsl", "store.port", "errors"}),
+    "importers": frozenset({"alert.source", "store.port", "errors"}),
     "schedule": frozenset({"rule", "alert", "execution", "store.port", "errors", "settings"}),
 }
 """For each layer, what of the package it may import besides itself."""

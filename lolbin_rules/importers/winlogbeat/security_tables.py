@@ -1,0 +1,170 @@
+"""What the numbers of the Security log mean."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["EVENTS", "LOGON_TYPES", "SERVICE_TYPES", "TASKS"]
+
+_AUTH, _IAM, _CONFIGURATION = ("authentication",), ("iam",), ("configuration",)
+_SESSION: Final = ("authentication", "session")
+_IAM_CONFIGURATION: Final = ("iam", "configuration")
+_SHARE: Final = (("network", "file"), ("info", "access"))
+_ADMIN, _CHANGE, _ADMIN_CHANGE = ("admin",), ("change",), ("admin", "change")
+_USER_CHANGE, _USER_DELETION, _USER_INFO = ("user", "change"), ("user", "deletion"), ("user", "info")
+_GROUP_CREATION, _GROUP_CHANGE, _GROUP_DELETION = ("group", "creation"), ("group", "change"), ("group", "deletion")
+
+EVENTS: Final[dict[int, tuple[tuple[str, ...], tuple[str, ...], str]]] = {
+    1100: (("process",), ("end",), "logging-service-shutdown"),
+    1102: (_IAM, _ADMIN_CHANGE, "audit-log-cleared"),
+    1104: (_IAM, _ADMIN, "logging-full"),
+    1105: (_IAM, _ADMIN, "auditlog-archieved"),
+    1108: (_IAM, _ADMIN, "logging-processing-error"),
+    4610: (_CONFIGURATION, ("access",), "authentication-package-loaded"),
+    4611: (_CONFIGURATION, _CHANGE, "trusted-logon-process-registered"),
+    4614: (_CONFIGURATION, ("access",), "notification-package-loaded"),
+    4616: (_CONFIGURATION, _CHANGE, "system-time-changed"),
+    4622: (_CONFIGURATION, ("access",), "security-package-loaded"),
+    4624: (_AUTH, ("start",), "logged-in"),
+    4625: (_AUTH, ("start",), "logon-failed"),
+    4634: (_AUTH, ("end",), "logged-out"),
+    4647: (_AUTH, ("end",), "logged-out"),
+    4648: (_AUTH, ("start",), "logged-in-explicit"),
+    4657: (("registry", "configuration"), _CHANGE, "registry-value-modified"),
+    4662: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "object-operation-performed"),
+    4670: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "permissions-changed"),
+    4672: (_IAM, _ADMIN, "logged-in-special"),
+    4673: (_IAM, _ADMIN, "privileged-service-called"),
+    4674: (_IAM, _ADMIN, "privileged-operation"),
+    4688: (("process",), ("start",), "created-process"),
+    4689: (("process",), ("end",), "exited-process"),
+    4697: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "service-installed"),
+    4698: (_IAM_CONFIGURATION, ("creation", "admin"), "scheduled-task-created"),
+    4699: (_IAM_CONFIGURATION, ("deletion", "admin"), "scheduled-task-deleted"),
+    4700: (_IAM_CONFIGURATION, ("change", "admin"), "scheduled-task-enabled"),
+    4701: (_IAM_CONFIGURATION, ("change", "admin"), "scheduled-task-disabled"),
+    4702: (_IAM_CONFIGURATION, ("change", "admin"), "scheduled-task-updated"),
+    4706: (_CONFIGURATION, ("creation",), "domain-trust-added"),
+    4707: (_CONFIGURATION, ("deletion",), "domain-trust-removed"),
+    4713: (_CONFIGURATION, _CHANGE, "kerberos-policy-changed"),
+    4714: (_CONFIGURATION, _CHANGE, "encrypted-data-recovery-policy-changed"),
+    4715: (_CONFIGURATION, _CHANGE, "object-audit-policy-changed"),
+    4716: (_CONFIGURATION, _CHANGE, "trusted-domain-information-changed"),
+    4717: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "system-security-access-granted"),
+    4718: (_IAM_CONFIGURATION, ("admin", "deletion"), "system-security-access-removed"),
+    4719: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "changed-audit-config"),
+    4720: (_IAM, ("user", "creation"), "added-user-account"),
+    4722: (_IAM, _USER_CHANGE, "enabled-user-account"),
+    4723: (_IAM, _USER_CHANGE, "changed-password"),
+    4724: (_IAM, _USER_CHANGE, "reset-password"),
+    4725: (_IAM, _USER_DELETION, "disabled-user-account"),
+    4726: (_IAM, _USER_DELETION, "deleted-user-account"),
+    4738: (_IAM, _USER_CHANGE, "modified-user-account"),
+    4739: (_CONFIGURATION, _CHANGE, "domain-policy-changed"),
+    4740: (_IAM, _USER_CHANGE, "locked-out-user-account"),
+    4741: (_IAM, ("creation", "admin"), "added-computer-account"),
+    4742: (_IAM, ("change", "admin"), "changed-computer-account"),
+    4743: (_IAM, ("deletion", "admin"), "deleted-computer-account"),
+    4764: (_IAM, _GROUP_CHANGE, "type-changed-group-account"),
+    4767: (_IAM, _USER_CHANGE, "unlocked-user-account"),
+    4768: (_AUTH, ("start",), "kerberos-authentication-ticket-requested"),
+    4769: (_AUTH, ("start",), "kerberos-service-ticket-requested"),
+    4770: (_AUTH, ("start",), "kerberos-service-ticket-renewed"),
+    4771: (_AUTH, ("start",), "kerberos-preauth-failed"),
+    4776: (_AUTH, ("start",), "credential-validated"),
+    4778: (_SESSION, ("start",), "session-reconnected"),
+    4779: (_SESSION, ("end",), "session-disconnected"),
+    4781: (_IAM, _USER_CHANGE, "renamed-user-account"),
+    4797: (_IAM, _USER_INFO, "query-existence-of-blank-password"),
+    4798: (_IAM, _USER_INFO, "group-membership-enumerated"),
+    4799: (_IAM, ("group", "info"), "user-member-enumerated"),
+    4817: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "object-audit-changed"),
+    4902: (_IAM_CONFIGURATION, ("admin", "creation"), "user-audit-policy-created"),
+    4904: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "security-event-source-added"),
+    4905: (_IAM_CONFIGURATION, ("admin", "deletion"), "security-event-source-removed"),
+    4906: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "crash-on-audit-changed"),
+    4907: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "audit-setting-changed"),
+    4908: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "special-group-table-changed"),
+    4912: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "per-user-audit-policy-changed"),
+    4950: (_CONFIGURATION, _CHANGE, "windows-firewall-setting-changed"),
+    4954: (_CONFIGURATION, _CHANGE, "windows-firewall-group-policy-changed"),
+    4964: (_IAM, ("admin", "group"), "logged-in-special"),
+    5024: (("process",), ("start",), "windows-firewall-service-started"),
+    5025: (("process",), ("end",), "windows-firewall-service-stopped"),
+    5033: (("driver",), ("start",), "windows-firewall-driver-started"),
+    5034: (("driver",), ("end",), "windows-firewall-driver-stopped"),
+    5037: (("driver",), ("end",), "windows-firewall-driver-error"),
+    5136: (_IAM_CONFIGURATION, _ADMIN_CHANGE, "directory-service-object-modified"),
+    5140: (*_SHARE, "network-share-object-accessed"),
+    5145: (*_SHARE, "network-share-object-access-checked"),
+    5379: (_IAM, _USER_INFO, "credential-manager-credentials-were-read"),
+    5380: (_IAM, _USER_INFO, "vault-credential-find"),
+    5381: (_IAM, _USER_INFO, "vault-credentials-were-read"),
+    5382: (_IAM, _USER_INFO, "vault-credentials-were-read"),
+}
+"""Event id -> `event.category`, `event.type`, `event.action`; the many events about groups are added below."""
+
+for _codes, _type, _action in (
+    ((4727, 4731, 4754), _GROUP_CREATION, "added-group-account"),
+    ((4728, 4732, 4756), _GROUP_CHANGE, "added-member-to-group"),
+    ((4729, 4733, 4757), _GROUP_CHANGE, "removed-member-from-group"),
+    ((4730, 4734, 4758), _GROUP_DELETION, "deleted-group-account"),
+    ((4735, 4737, 4755), _GROUP_CHANGE, "modified-group-account"),
+    ((4744, 4749, 4759), _GROUP_CREATION, "added-distribution-group-account"),
+    ((4745, 4750, 4760), _GROUP_CHANGE, "changed-distribution-group-account"),
+    ((4746, 4751, 4761), _GROUP_CHANGE, "added-member-to-distribution-group"),
+    ((4747, 4752, 4762), _GROUP_CHANGE, "removed-member-from-distribution-group"),
+    ((4748, 4753, 4763), _GROUP_DELETION, "deleted-distribution-group-account"),
+):
+    EVENTS.update(dict.fromkeys(_codes, (_IAM, _type, _action)))
+
+TASKS: Final = {
+    12288: "Security State Change",
+    12289: "Security System Extension",
+    12290: "System Integrity",
+    12292: "Other System Events",
+    12544: "Logon",
+    12545: "Logoff",
+    12546: "Account Lockout",
+    12548: "Special Logon",
+    12551: "Other Logon/Logoff Events",
+    12554: "Group Membership",
+    12800: "File System",
+    12801: "Registry",
+    12802: "Kernel Object",
+    12803: "SAM",
+    12804: "Other Object Access Events",
+    12807: "Handle Manipulation",
+    12808: "File Share",
+    12809: "Filtering Platform Packet Drop",
+    12810: "Filtering Platform Connection",
+    12811: "Detailed File Share",
+    13056: "Sensitive Privilege Use",
+    13057: "Non Sensitive Privilege Use",
+    13312: "Process Creation",
+    13313: "Process Termination",
+    13317: "Token Right Adjusted Events",
+    13568: "Audit Policy Change",
+    13569: "Authentication Policy Change",
+    13570: "Authorization Policy Change",
+    13571: "MPSSVC Rule-Level Policy Change",
+    13824: "User Account Management",
+    13825: "Computer Account Management",
+    13826: "Security Group Management",
+    14080: "Directory Service Access",
+    14081: "Directory Service Changes",
+    14336: "Credential Validation",
+    14337: "Kerberos Service Ticket Operations",
+    14339: "Kerberos Authentication Service",
+}
+"""Windows' numbers of its audit categories, and what it calls them."""
+
+LOGON_TYPES: Final = {
+    "2": "Interactive", "3": "Network", "4": "Batch", "5": "Service", "7": "Unlock", "8": "NetworkCleartext",
+    "9": "NewCredentials", "10": "RemoteInteractive", "11": "CachedInteractive",
+}  # fmt: skip
+
+SERVICE_TYPES: Final = {
+    "0x1": "Kernel Driver", "0x2": "File System Driver", "0x8": "Recognizer Driver", "0x10": "Win32 Own Process",
+    "0x20": "Win32 Share Process", "0x110": "Interactive Own Process", "0x120": "Interactive Share Process",
+}  # fmt: skip
