@@ -31,6 +31,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "dsl": frozenset({"errors"}),
     ADAPTER: frozenset({"store.port", "errors"}),
     EMBEDDED: frozenset({"dsl", "store.port", "errors"}),
+    "simulation": frozenset({"errors"}),
     "importers": frozenset({"alert.source", "store.port", "errors"}),
     "schedule": frozenset({"rule", "alert", "execution", "store.port", "errors", "settings"}),
 }
