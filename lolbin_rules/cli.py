@@ -1,4 +1,4 @@
-"""The command line: `lolbin-rules check | preview | once | run | setup`.
+"""The command line: `lolbin-rules check | hunt | preview | once | run | setup`.
 
 Exit codes: 0 all is well; 1 an execution failed or left something undone; 2 the rules, the settings or the arguments
 are faulty and nothing was done.
@@ -12,10 +12,11 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import orjson
@@ -23,8 +24,8 @@ import typer
 
 from lolbin_rules import __version__
 from lolbin_rules.alert import fields
-from lolbin_rules.alert.source import parse_time
 from lolbin_rules.alert.templates import templates
+from lolbin_rules.asked_time import asked_span, asked_time
 from lolbin_rules.errors import Fault, LolbinRulesError, RenderError, RuleSetError, SettingsError, StoreForbidden
 from lolbin_rules.execution.fields import fit_to_indices
 from lolbin_rules.execution.preview import Preview
@@ -34,6 +35,7 @@ from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.replay import replay
 from lolbin_rules.execution.run import Orders, execute
 from lolbin_rules.logs import set_up_logs
+from lolbin_rules.opening import open_embedded, open_store
 from lolbin_rules.plan.window import Window, floor
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule.model import NamedList, Rule
@@ -52,7 +54,7 @@ FAULTY = 2
 
 app = typer.Typer(
     name="lolbin-rules",
-    help="Detection rules on Elasticsearch without Kibana: every matching event gets exactly one alert.",
+    help="Elastic SIEM style detection rules without Kibana: every matching event gets exactly one alert.",
     epilog="Exit codes: 0 all is well; 1 an execution failed or left something undone; 2 bad rules or settings.",
     no_args_is_help=True,
     add_completion=False,
@@ -65,7 +67,14 @@ Rules = Annotated[
         "--rules", help="A file or folder of rules; may be repeated. Else LOLBIN_RULES, else the shipped rules."
     ),
 ]
-StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="The cluster. Else ELASTICSEARCH_URL.")]
+StoreName = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="embedded|URL",
+        help="The embedded store (in LOLBIN_DATA_DIR) or a cluster. Else ELASTICSEARCH_URL, else the embedded store.",
+    ),
+]
 Begin = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")]
 End = Annotated[str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -122,49 +131,10 @@ def _read(given: list[Path] | None, settings: RunnerSettings, ids: list[str] | N
     return read(_paths(given, settings)).raise_if_faulty().select(ids or ())
 
 
-@contextmanager
-def _store(url: str | None, settings: ElasticsearchSettings) -> Iterator[Store]:
-    url = url or settings.url
-    if not url:
-        raise SettingsError("No cluster is named. Set ELASTICSEARCH_URL or give --store URL.")
-    # Imported here, because `check` must be quick and needs no client.
-    from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore  # noqa: PLC0415
-
-    connection = Connection(
-        url=url,
-        username=settings.username,
-        password=settings.secret("password"),
-        api_key=settings.secret("api_key"),
-        bearer_token=settings.secret("bearer_token"),
-        ca_certs=settings.ca_certs,
-        client_cert=settings.client_cert,
-        client_key=settings.client_key,
-        verify_certs=settings.verify_certs,
-        request_timeout=settings.request_timeout,
-    )
-    store = ElasticsearchStore(connection, clock=_now)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _moment(name: str, text: str) -> datetime:
-    moment = parse_time(text)
-    if moment is None:
-        raise SettingsError(f"{name} {text!r} is no time. Write ISO 8601, such as 2020-07-22T03:30:00Z.")
-    if moment > _now():
-        raise SettingsError(f"{name} {text!r} lies ahead; what has not happened cannot be searched. Give a past time.")
-    return floor(moment)
-
-
-def _window(begin: str | None, end: str | None) -> Window:
-    if begin is None:
-        raise SettingsError("--to without --from leaves open where to begin. Give both.")
-    start, until = _moment("--from", begin), _moment("--to", end) if end else floor(_now())
-    if start >= until:
-        raise SettingsError(f"--from {begin} is not before --to {end or 'now'}; there is nothing between them.")
-    return Window(start, until)
+def _store(
+    named: str | None, cluster: ElasticsearchSettings, settings: RunnerSettings
+) -> AbstractContextManager[Store]:
+    return open_store(named, cluster, settings, _now)
 
 
 @app.callback(invoke_without_command=True)
@@ -218,11 +188,11 @@ def uncompilable(ruleset: RuleSet) -> list[Fault]:
 
 
 @app.command()
-def setup(store: StoreUrl = None) -> None:
+def setup(store: StoreName = None) -> None:
     """Put the index templates in place; doing it again changes nothing."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, settings.log_level)
-    with _store(store, cluster) as opened:
+    with _store(store, cluster, settings) as opened:
         written = opened.prepare(templates(settings.prefix))
     _say(f"Index templates written: {', '.join(written)}." if written else "All index templates are in place.")
 
@@ -231,7 +201,7 @@ def setup(store: StoreUrl = None) -> None:
 def once(
     rules: Rules = None,
     only: RuleIds = None,
-    store: StoreUrl = None,
+    store: StoreName = None,
     now: Annotated[
         str | None, typer.Option("--now", metavar="TIME", help="Search each rule's window as of this past time.")
     ] = None,
@@ -242,14 +212,14 @@ def once(
     """Execute every enabled rule once and write its alerts: now, as of a past time, or over a past span."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING" if as_json else settings.log_level)
-    when = _when(now, begin, end)
+    when = asked_time(_now(), now, begin, end)
     ruleset = _read(rules, settings, only)
     orders = Orders([], ruleset.lists, floor(_now()), prefix=settings.prefix, gap_horizon=settings.gap_horizon)
     if not any(rule.enabled for rule in ruleset.rules.values()):
         _complain("No rule is enabled, so nothing was done. Set `enabled: true` in a rule, or name other rules.")
         return
     is_done = True
-    with _store(store, cluster) as opened:
+    with _store(store, cluster, settings) as opened:
         _prepare(opened, settings)
         for batch, together in batches(ruleset.rules).items():
             past = Window(when - batch.lookback, when) if isinstance(when, datetime) else when
@@ -260,14 +230,42 @@ def once(
         raise typer.Exit(FAILED)
 
 
-def _when(now: str | None, begin: str | None, end: str | None) -> datetime | Window | None:
-    """The time or the span that was asked for by hand; None for the present."""
-    is_span = begin is not None or end is not None
-    if now is not None and is_span:
-        raise SettingsError("--now and --from/--to are two ways to say when. Give one of them.")
-    if is_span:
-        return _window(begin, end)
-    return None if now is None else _moment("--now", now)
+@app.command()
+def hunt(
+    events: Annotated[
+        list[Path], typer.Argument(metavar="EVENTS...", help="NDJSON (plain, .gz, .zst) or EVTX files, folders, or -.")
+    ],
+    rules: Rules = None,
+    only: RuleIds = None,
+    index: Annotated[
+        str | None, typer.Option("--index", help="The index that the events are taken to be in; else by their content.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Search files of events with every enabled rule, over all time; nothing is written."""
+    from lolbin_rules.hunt import hunt as find_in_all_time  # noqa: PLC0415 - `check` must be quick and needs none of it
+    from lolbin_rules.hunt import undated  # noqa: PLC0415 - as above
+    from lolbin_rules.hunt_report import HuntReport  # noqa: PLC0415 - as above
+    from lolbin_rules.intake import take_in  # noqa: PLC0415 - as above
+
+    _, settings = read_settings()
+    set_up_logs(settings.log_format, "WARNING")
+    ruleset = _read(rules, settings, only)
+    chosen = [rule for rule in ruleset.rules.values() if rule.enabled]
+    if not chosen:
+        raise SettingsError(
+            "No rule is enabled, so nothing was done. Set `enabled: true` in a rule, or name other rules."
+        )
+    report = HuntReport(as_json=as_json)
+    with (
+        TemporaryDirectory(prefix="lolbin-rules-") as folder,
+        open_embedded(Path(folder), _now, is_durable=False, indices=[index] if index else []) as opened,
+    ):
+        intake = take_in(report.reading(events, index), opened)
+        report.took_in(intake, undated(intake.indices, opened))
+        hunted = find_in_all_time(chosen, ruleset.lists, opened, floor(_now()), report.tell)
+    if not report.ended(intake, hunted):
+        raise typer.Exit(FAILED)
 
 
 def _prepare(store: Store, settings: RunnerSettings) -> None:
@@ -282,13 +280,28 @@ def _executions(orders: Orders, store: Store, past: Window | None) -> Iterator[E
 
 
 @app.command()
-def run(rules: Rules = None, store: StoreUrl = None) -> None:
+def run(
+    rules: Rules = None,
+    store: StoreName = None,
+    events: Annotated[
+        list[Path] | None,
+        typer.Option("--events", help="Feed the embedded store from this file or folder; repeatable."),
+    ] = None,
+    is_simulated: Annotated[  # noqa: FBT002
+        bool, typer.Option("--simulate", help="Feed the embedded store from a simulated Windows fleet.")
+    ] = False,
+) -> None:
     """Execute the rules by their intervals until stopped (Ctrl-C or SIGTERM; a second time stops at once)."""
+    from lolbin_rules.feed import Feeding, start_feeding  # noqa: PLC0415 - `check` must be quick and needs none of it
+
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, settings.log_level)
-    with _store(store, cluster) as opened:
-        runner = Runner(opened, settings, _paths(rules, settings), _now, log_execution)
+    paths = _paths(rules, settings)
+    read(paths).raise_if_faulty()
+    with _store(store, cluster, settings) as opened:
+        runner = Runner(opened, settings, paths, _now, log_execution)
         _stop_on_signals(runner)
+        start_feeding(runner, Feeding(events or (), is_simulated))
         if not runner.run():
             LOG.warning("An execution was abandoned after LOLBIN_STOP_GRACE; its time is searched at the next start.")
             os._exit(FAILED)  # anything milder would wait for the request that is under way
@@ -308,7 +321,7 @@ def _stop_on_signals(runner: Runner) -> None:
 def preview(
     rule: Annotated[str, typer.Argument(help="A rule's id, or a file with one rule.")],
     rules: Rules = None,
-    store: StoreUrl = None,
+    store: StoreName = None,
     as_query: Annotated[bool, typer.Option("--query", help="Print the rule's Query DSL and search nothing.")] = False,  # noqa: FBT002
     begin: Begin = None,
     end: End = None,
@@ -317,15 +330,17 @@ def preview(
     """Show a rule's query, or the alerts it would raise; nothing is written."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING")
-    span = _window(begin, end) if begin is not None or end is not None else None
+    span = asked_span(_now(), begin, end) if begin is not None or end is not None else None
     chosen, lists = _one_rule(rule, rules, settings)
     if as_query:
-        _say(orjson.dumps(_query(chosen, lists, store, cluster), option=orjson.OPT_INDENT_2).decode())
+        with _anywhere(store, cluster, settings) as opened:
+            _say(orjson.dumps(_query(chosen, lists, opened), option=orjson.OPT_INDENT_2).decode())
         return
     window = span or Window(floor(_now()) - chosen.lookback, floor(_now()))
     execution = Execution(chosen, "manual", started_at=floor(_now()), now=window.end)
-    with _store(store, cluster) as opened:
-        found = find_alerts(Course(execution), window, lists, opened)
+    found = Preview(Course(execution), chosen.max_alerts)
+    with _store(store, cluster, settings) as opened:
+        find_alerts([found], window, lists, opened)
     _show(found, as_json=as_json)
 
 
@@ -341,13 +356,19 @@ def _one_rule(name: str, rules: list[Path] | None, settings: RunnerSettings) -> 
     return chosen, ruleset.lists
 
 
-def _query(rule: Rule, lists: Mapping[str, NamedList], store: str | None, cluster: ElasticsearchSettings) -> Query:
-    if not store and not cluster.url:
-        _complain("No cluster is named: the query is made for fields typed as ECS has them.")
+def _anywhere(
+    named: str | None, cluster: ElasticsearchSettings, settings: RunnerSettings
+) -> AbstractContextManager[Store | None]:
+    """The store that is named, if any is: what a query looks like can be told without one."""
+    return _store(named, cluster, settings) if named or cluster.url else nullcontext()
+
+
+def _query(rule: Rule, lists: Mapping[str, NamedList], store: Store | None) -> Query:
+    if store is None:
+        _complain("No store is named: the query is made for fields typed as ECS has them.")
         return RULE_TYPES[rule.type].compile(rule, lists, FieldTypes()).query
-    with _store(store, cluster) as opened:
-        course = Course(Execution(rule, "manual", started_at=floor(_now()), now=floor(_now())))
-        fit_to_indices([course], lists, opened)
+    course = Course(Execution(rule, "manual", started_at=floor(_now()), now=floor(_now())))
+    fit_to_indices([course], lists, store)
     for sentence in course.tally.failures + course.tally.problems + course.tally.warnings:
         _complain(sentence)
     if course.compiled is None:

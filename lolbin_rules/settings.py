@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lolbin_rules.errors import SettingsError
@@ -23,6 +23,12 @@ def _duration(value: Any) -> Any:
 
 def _paths(value: Any) -> Any:
     return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
+
+
+def _data_home() -> Path:
+    """Where programs of this person keep data (XDG Base Directory specification)."""
+    named = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(named) if Path(named).is_absolute() else Path.home() / ".local" / "share") / "lolbin-rules"
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -87,6 +93,9 @@ class RunnerSettings(BaseSettings):
         gap_horizon: how far back time that was not searched is searched without being asked.
         reload_interval: how often rule files are looked at for changes.
         stop_grace: how long a stop waits for an execution to finish before it is abandoned.
+        data_dir: the folder of the embedded store; by XDG's rules where it is not set.
+        retention_age: events of the embedded store that are older are deleted; alerts and coverage stay.
+        retention_size: the oldest events of the embedded store are deleted while their text is more bytes than this.
     """
 
     model_config = SettingsConfigDict(env_prefix="LOLBIN_", env_ignore_empty=True, frozen=True, extra="ignore")
@@ -98,6 +107,9 @@ class RunnerSettings(BaseSettings):
     gap_horizon: Duration = timedelta(days=7)
     reload_interval: Duration = timedelta(seconds=10)
     stop_grace: Duration = timedelta(seconds=20)
+    data_dir: Path = Field(default_factory=_data_home)
+    retention_age: Duration = timedelta(days=8)
+    retention_size: ByteSize = ByteSize(4_000_000_000)
 
 
 def _misspelled() -> list[str]:

@@ -1,19 +1,18 @@
-"""The command line in this process: exit codes, what is said where, and what is asked of a real node."""
+"""The command line in this process: exit codes, what is said where, and what is asked of a store."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from event_indices import create_index, index_events, iso, stored
+from event_indices import index_events, iso, map_indices, stored
 from fault_proxy import Fault, FaultProxy, Respond
 from lolbin_rules import __version__
 from lolbin_rules.alert.templates import templates
@@ -23,6 +22,7 @@ from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings
 from lolbin_rules.shipped import shipped_rules
 from lolbin_rules.store.port import FieldTypes
+from worlds import KINDS, ON_A_NODE, World, open_world
 from written_rules import rule_text, write_list, write_rule
 
 pytestmark = pytest.mark.usefixtures("own_logs")
@@ -50,8 +50,9 @@ Command = Callable[..., Ended]
 
 
 @pytest.fixture
-def command(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Runs the command line with these arguments and, of our variables, only these."""
+    environment.setenv("LOLBIN_DATA_DIR", str(tmp_path / "data"))  # never that of the person who runs the tests
 
     def run(*arguments: object, **variables: object) -> Ended:
         for name, value in variables.items():
@@ -164,12 +165,15 @@ def test_preview_takes_a_file_with_one_rule(command: Command, rules: Path) -> No
     assert "holds 2 rules; one is previewed at a time" in ended.err
 
 
-@pytest.mark.parametrize("arguments", [("once",), ("run",), ("setup",), ("preview", "network-connection-via-regsvr32")])
-def test_without_a_cluster_it_says_how_to_name_one(command: Command, arguments: tuple[str, ...]) -> None:
-    """Exit code 2, for nothing was done."""
-    ended = command(*arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "No cluster is named. Set ELASTICSEARCH_URL or give --store URL.\n"
+@pytest.mark.parametrize("arguments", [("once",), ("setup",), ("preview", "network-connection-via-regsvr32")])
+def test_without_a_cluster_the_embedded_store_is_worked_on(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """In the folder that LOLBIN_DATA_DIR names, made where it is missing; there is no event in it to search yet."""
+    ended = command(*arguments, LOLBIN_DATA_DIR=tmp_path / "new" / "data")
+    assert ended.code == (0 if arguments == ("setup",) else 1)
+    assert ended.err.count("No index matches") == 3 * ("once" in arguments) + ("preview" in arguments)
+    assert (tmp_path / "new" / "data" / "store.sqlite").is_file()
 
 
 @pytest.mark.parametrize("name", COMMANDS[:-1])
@@ -266,40 +270,49 @@ def test_the_readme_has_every_variable(pytestconfig: pytest.Config) -> None:
 
 
 class Site(NamedTuple):
-    """A node with events, a folder of rules for them, and the command line set up for both."""
+    """A store with events, a folder of rules for them, and the command line set up for both."""
 
     command: Command
-    client: Elasticsearch
+    world: World
     rules: Path
-    prefix: str
-    url: str
+
+    @property
+    def events(self) -> str:
+        """The pattern of the index with the events."""
+        return f"{self.world.prefix}events-*"
 
     @property
     def indices(self) -> set[str]:
         """The names of all indices of this test."""
-        return set(self.client.indices.get(index=f"{self.prefix}*"))
+        found = self.world.store.field_types([f"{self.world.prefix}*"], []).indices
+        return set().union(*found.values())
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts that were written."""
+        return stored(self.world.store, f"{self.world.written}-alerts")
 
     @property
     def alerted(self) -> list[str]:
         """The ids of the events that have an alert."""
-        alerts = stored(self.client, f"{self.prefix}lolbin-alerts")
-        return sorted(alert["kibana.alert.ancestors"][-1]["id"] for alert in alerts)
+        return sorted(alert["kibana.alert.ancestors"][-1]["id"] for alert in self.alerts)
+
+
+world = pytest.fixture(params=KINDS)(open_world)
 
 
 @pytest.fixture
-def site(
-    command: Command, environment: pytest.MonkeyPatch, elasticsearch_url: str, index_prefix: str, tmp_path: Path
-) -> Iterator[Site]:
+def site(command: Command, environment: pytest.MonkeyPatch, world: World, tmp_path: Path) -> Site:
     """Three hits and two other events within an hour, and one rule with an index of its own."""
-    for name, value in {"ELASTICSEARCH_URL": elasticsearch_url, "LOLBIN_PREFIX": f"{index_prefix}lolbin"}.items():
+    for name, value in {**world.variables, "LOLBIN_RULES": str(tmp_path / "rules")}.items():
         environment.setenv(name, value)
-    environment.setenv("LOLBIN_RULES", str(tmp_path / "rules"))
-    write_rule(tmp_path / "rules", "good", index=[f"{index_prefix}events-*"])
-    with Elasticsearch(elasticsearch_url) as client:
-        names = ["regsvr32.exe", "svchost.exe", "regsvr32.exe", "regsvr32.exe", "svchost.exe"]
-        create_index(client, f"{index_prefix}events-1")
-        index_events(client, [(f"{index_prefix}events-1", f"e{n}", event(name, n)) for n, name in enumerate(names)])
-        yield Site(command, client, tmp_path / "rules", index_prefix, elasticsearch_url)
+    site = Site(command, world, tmp_path / "rules")
+    write_rule(site.rules, "good", index=[site.events])
+    names = ["regsvr32.exe", "svchost.exe", "regsvr32.exe", "regsvr32.exe", "svchost.exe"]
+    map_indices(world.store, site.events)
+    index = f"{world.prefix}events-1"
+    index_events(world.store, [(index, f"e{n}", event(name, n)) for n, name in enumerate(names)])
+    return site
 
 
 def event(program: str, minute: int) -> dict[str, Any]:
@@ -318,11 +331,11 @@ HITS = ["e0", "e2", "e3"]
 def test_setup_puts_the_templates_in_place_once(site: Site) -> None:
     """The second time there is nothing to do, and it says so."""
     first, second = site.command("setup"), site.command("setup")
-    names = [template.name for template in templates(f"{site.prefix}lolbin")]
+    names = [template.name for template in templates(site.world.written)]
     assert (first.code, second.code) == (0, 0)
     assert first.out == f"Index templates written: {', '.join(names)}.\n"
     assert second.out == "All index templates are in place.\n"
-    assert site.indices == {f"{site.prefix}events-1"}
+    assert site.indices == {f"{site.world.prefix}events-1"}
 
 
 def test_once_over_a_span_alerts_on_every_hit_and_a_second_time_on_none(site: Site) -> None:
@@ -353,7 +366,7 @@ def test_once_as_of_a_past_time_searches_the_window_of_that_time(site: Site) -> 
 
 def test_once_leaves_disabled_and_unnamed_rules_alone(site: Site) -> None:
     """One line for each rule that was executed."""
-    index = [f"{site.prefix}events-*"]
+    index = [site.events]
     write_rule(site.rules, "resting", index=index, enabled=False)
     write_rule(site.rules, "other", index=index)
     executed = [line["rule"]["id"] for line in site.command("once", *SPAN, "--json").lines]
@@ -367,26 +380,27 @@ def test_once_with_a_faulty_rule_writes_nothing(site: Site) -> None:
     ended = site.command("once", *SPAN)
     assert ended.code == 2
     assert "hasty.yml" in ended.err
-    assert site.indices == {f"{site.prefix}events-1"}
+    assert site.indices == {f"{site.world.prefix}events-1"}
 
 
 def test_once_without_an_index_to_search_says_so(site: Site) -> None:
     """Exit code 1, for nothing was searched; the sentence names the pattern. The other rule is executed."""
-    write_rule(site.rules, "astray", index=[f"{site.prefix}misspelled-*"])
+    write_rule(site.rules, "astray", index=[f"{site.world.prefix}misspelled-*"])
     ended = site.command("once", *SPAN)
     assert ended.code == 1
     assert (
-        f"astray: partial failure; 0 hits, 0 alerts, 0 duplicates. No index matches {site.prefix}misspelled-*"
+        f"astray: partial failure; 0 hits, 0 alerts, 0 duplicates. No index matches {site.world.prefix}misspelled-*"
         in ended.err
     )
     assert site.alerted == HITS
 
 
-def test_once_goes_on_where_templates_may_not_be_looked_at(site: Site) -> None:
+@ON_A_NODE
+def test_once_goes_on_where_templates_may_not_be_looked_at(site: Site, elasticsearch_url: str) -> None:
     """Credentials that only read events and write alerts are enough once an administrator ran `setup`."""
     assert site.command("setup").code == 0
     refusal = {"error": {"type": "security_exception", "reason": "action is unauthorized"}, "status": 403}
-    with FaultProxy(site.url) as proxy:
+    with FaultProxy(elasticsearch_url) as proxy:
         proxy.faults = [Fault("/_index_template/", Respond(403, refusal))]
         ended = site.command("once", *SPAN, "--store", proxy.url)
     assert ended.code == 0
@@ -401,16 +415,15 @@ def test_preview_tells_what_would_be_alerted_and_writes_nothing(site: Site) -> N
     assert (told.code, shown.code) == (0, 0)
     assert told.out.endswith("3 hits would raise 3 alerts; nothing was written.\n")
     assert told.out.startswith(f"{iso(NOON)}  regsvr32.exe (pid 7) connected to 8.8.8.8:443")
-    assert site.indices == {f"{site.prefix}events-1"}
-    assert not site.client.indices.exists_index_template(name=f"{site.prefix}*")
+    assert site.indices == {f"{site.world.prefix}events-1"}
+    assert "Index templates written: " in site.command("setup").out
     assert site.command("once", *SPAN).code == 0
-    written = {alert["_id"] for alert in stored(site.client, f"{site.prefix}lolbin-alerts")}
-    assert {line["_id"] for line in shown.lines} == written
+    assert {line["_id"] for line in shown.lines} == {alert["_id"] for alert in site.alerts}
 
 
 def test_preview_shows_at_most_what_one_execution_would_write(site: Site) -> None:
     """And how many there are in all."""
-    write_rule(site.rules, "good", index=[f"{site.prefix}events-*"], max_alerts=1)
+    write_rule(site.rules, "good", index=[site.events], max_alerts=1)
     ended = site.command("preview", "good", *SPAN)
     assert ended.out.count("\n") == 2
     assert ended.out.endswith("3 hits would raise 3 alerts, the first 1 shown; nothing was written.\n")
@@ -418,8 +431,8 @@ def test_preview_shows_at_most_what_one_execution_would_write(site: Site) -> Non
 
 def test_preview_fits_the_query_to_the_indices(site: Site) -> None:
     """A field that no index has is named, with what comes of it."""
-    write_rule(site.rules, "good", index=[f"{site.prefix}events-*"], match={"process.nmae": "regsvr32.exe"})
-    ended = site.command("preview", "good", "--query")
+    write_rule(site.rules, "good", index=[site.events], match={"process.nmae": "regsvr32.exe"})
+    ended = site.command("preview", "good", "--query", "--store", site.world.name)
     assert ended.code == 0
     assert "No index has the field process.nmae: the rule's condition on it matches nothing." in ended.err
     assert json.loads(ended.out)

@@ -1,8 +1,8 @@
-"""What a rule would alert on, without writing anything."""
+"""What rules would alert on, without writing anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -32,12 +32,14 @@ class Preview:
 
     Attributes:
         course: the rule, with its compiled query and what stands in its way.
-        alerts: the first of them by id, as they would be stored, at most the rule's `max_alerts`.
+        most: how many alerts are built.
+        alerts: the first of them by id, as they would be stored.
         ids: all of them.
         hits: documents that matched.
     """
 
     course: Course
+    most: int
     alerts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     hits: int = 0
@@ -53,9 +55,16 @@ class Preview:
             name = joined.group_id if joined else alert_id(rule.id, hit.key)
             if name in self.ids:
                 self._fold(name, joined)
-            elif len(self.alerts) < rule.max_alerts:
+            elif len(self.ids) < self.most:
                 self.alerts[name] = self._build(hit, name, joined)
             self.ids.add(name)
+
+    def restart(self) -> None:
+        """Everything is read again from the start; alerts of single events are known by their ids, groups grow anew."""
+        self.hits = 0
+        if self.course.rule.suppression is not None:
+            self.alerts.clear()
+            self.ids.clear()
 
     def _build(self, hit: Hit, name: str, joined: Member | None) -> Mapping[str, Any]:
         rule, context = self.course.rule, self.course.context
@@ -72,21 +81,52 @@ class Preview:
         self.alerts[name] = with_fold(alert, times)
 
 
-def preview(course: Course, window: Window, lists: Mapping[str, NamedList], store: Store) -> Preview:
-    """Search one window for the course's rule; problems are in the course's tally."""
-    found = Preview(course)
-    fit_to_indices([course], lists, store)
-    if course.compiled is None or course.is_blind:
-        return found
+def preview(
+    previews: Sequence[Preview],
+    window: Window,
+    lists: Mapping[str, NamedList],
+    store: Store,
+    after_page: Callable[[Preview], None] = lambda _: None,
+) -> None:
+    """Search one window for the rules of all previews; problems are in their courses' tallies.
+
+    Args:
+        previews: what is found is added to these.
+        window: the time that is searched.
+        lists: the named lists that rules refer to.
+        store: where.
+        after_page: called for each preview that got hits, page by page.
+    """
+    fit_to_indices([found.course for found in previews], lists, store)
+    together: dict[tuple[str, ...], list[Preview]] = {}
+    for found in previews:
+        if found.course.compiled is not None and not found.course.is_blind:
+            together.setdefault(found.course.rule.index, []).append(found)
+    for index, some in together.items():
+        _search(index, some, window, store, after_page)
+
+
+def _search(
+    index: tuple[str, ...],
+    previews: Sequence[Preview],
+    window: Window,
+    store: Store,
+    after_page: Callable[[Preview], None],
+) -> None:
+    by_id = {found.course.rule.id: found for found in previews}
 
     def consume(pages: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
-        for hits in pages.values():
-            found.take(hits)
+        for name, hits in pages.items():
+            by_id[name].take(hits)
+            after_page(by_id[name])
         return set()
 
-    rule = course.rule
-    answers = search(Search(rule.index, {rule.id: course.query}, window, WITHIN), store, consume)
-    for answer in answers.values():
+    def restart(names: Iterable[str]) -> None:
+        for name in names:
+            by_id[name].restart()
+
+    queries = {name: found.course.query for name, found in by_id.items()}
+    for name, answer in search(Search(index, queries, window, WITHIN), store, consume, restart).items():
+        course = by_id[name].course
         (course.tally.failures if answer.is_failed else course.tally.problems).extend(answer.problems)
-    course.execution = replace(course.execution, planned=(window,))
-    return found
+        course.execution = replace(course.execution, planned=(window,))

@@ -1,0 +1,123 @@
+"""Events from files into a store: what was taken, what was not, and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
+
+from lolbin_rules.errors import StoreUnavailable
+from lolbin_rules.importers.event import Broken, Event
+from lolbin_rules.store.port import Document, Key, Outcome, Store, Verdict
+
+__all__ = ["EventStore", "Intake", "take_in"]
+
+AT_ONCE = 2000
+MOST_NAMED = 100
+"""Faults that are kept with their place; all are counted."""
+
+
+@runtime_checkable
+class EventStore(Store, Protocol):
+    """A store that takes events as the JSON texts that they are."""
+
+    def ingest(self, events: Iterable[tuple[str, str, bytes, Mapping[str, Any]]]) -> list[Outcome]:
+        """As `create`, for events given as index, id, JSON text, and what it says."""
+        ...
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of some events.
+
+    Attributes:
+        taken: events that are in the store now and were not before.
+        known: events that were there already.
+        namesakes: of those taken, events that bear the id of another one; they are kept under ids of their own.
+        broken: lines and records that are no events, or that the store refuses.
+        named: the first of those, each with its place and the reason.
+        indices: the indices that the events are in.
+    """
+
+    taken: int = 0
+    known: int = 0
+    namesakes: int = 0
+    broken: int = 0
+    named: list[Broken] = field(default_factory=list)
+    indices: set[str] = field(default_factory=set)
+
+    def refuse(self, fault: Broken) -> None:
+        """Count a line or record that was not taken, and name it."""
+        self.broken += 1
+        if len(self.named) < MOST_NAMED:
+            self.named.append(fault)
+
+
+def take_in(found: Iterable[Event | Broken], store: EventStore) -> Intake:
+    """Write every event that is not there yet, and make them searchable.
+
+    Raises:
+        StoreUnavailable: the store takes no more, for want of space perhaps. What was written before is there.
+    """
+    intake = Intake()
+    for some in _chunks(found):
+        _write([each for each in some if isinstance(each, Event)], store, intake)
+        for each in some:
+            if isinstance(each, Broken):
+                intake.refuse(each)
+    store.refresh(sorted(intake.indices))
+    return intake
+
+
+def _ingest(events: Sequence[Event], store: EventStore) -> list[Outcome]:
+    return store.ingest((event.index, event.id, event.raw, event.source) for event in events)
+
+
+def _write(events: Sequence[Event], store: EventStore, intake: Intake) -> None:
+    taken: list[Event] = []
+    for event, outcome in zip(events, _ingest(events, store), strict=True):
+        match outcome.verdict:
+            case Verdict.CREATED:
+                intake.taken += 1
+                intake.indices.add(event.index)
+            case Verdict.REJECTED:
+                intake.refuse(Broken(event.place, outcome.reason))
+            case Verdict.EXISTS:
+                taken.append(event)
+            case _:
+                raise StoreUnavailable(f"{event.place} could not be stored: {outcome.reason}")
+    if taken:
+        _tell_apart(taken, store, intake)
+
+
+def _tell_apart(events: Sequence[Event], store: EventStore, intake: Intake) -> None:
+    """Events whose id is taken: by themselves, or by others of the same name, beside which they are kept."""
+    namesakes = []
+    for event, stored in zip(events, store.get([Key(event.index, event.id) for event in events]), strict=True):
+        intake.indices.add(event.index)
+        if stored is None or stored.source == event.source:
+            intake.known += 1
+        else:
+            namesakes.append(event)
+    outcomes = store.create([Document(Key(each.index, _own_id(each)), each.source) for each in namesakes])
+    for event, outcome in zip(namesakes, outcomes, strict=True):
+        if outcome.verdict is Verdict.CREATED:
+            intake.taken += 1
+            intake.namesakes += 1
+        elif outcome.verdict is Verdict.EXISTS:
+            intake.known += 1
+        else:
+            intake.refuse(Broken(event.place, outcome.reason))
+
+
+def _own_id(event: Event) -> str:
+    """An id for an event whose own is another one's: made of its text, so that it is the same whenever it is read."""
+    return f"{event.id}~{hashlib.sha256(event.raw).hexdigest()[:16]}"
+
+
+def _chunks(found: Iterable[Event | Broken]) -> Iterator[list[Event | Broken]]:
+    rest = iter(found)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
