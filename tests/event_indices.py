@@ -1,9 +1,8 @@
-"""Events in indices of a real node, mapped as Winlogbeat and Elastic Defend map the fields that rules ask for."""
+"""Events in indices of a store, mapped as Winlogbeat and Elastic Defend map the fields that rules ask for."""
 
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,8 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from lolbin_rules.rule.model import Rule
+from lolbin_rules.store.embedded import EmbeddedStore
+from lolbin_rules.store.port import Document, IndexTemplate, Key, Scan, Store, Verdict
 
 MAPPING: dict[str, Any] = {
     "date_detection": False,
@@ -52,37 +53,65 @@ MAPPING: dict[str, Any] = {
     },
 }
 SETTINGS = {"number_of_shards": 1, "number_of_replicas": 0, "index.mapping.total_fields.limit": 3000}
+MOST_STORED = 10_000
 
 
-def create_index(client: Elasticsearch, index: str, mapping: Mapping[str, Any] = MAPPING, **settings: Any) -> None:
-    """An index for events, searchable at once after `refresh`."""
-    client.indices.create(index=index, mappings=dict(mapping), settings={**SETTINGS, **settings})
+def map_indices(store: Store, *patterns: str, mapping: Mapping[str, Any] = MAPPING, **settings: Any) -> None:
+    """Indices with these names, or patterns of names, will be mapped so once something is written to them."""
+    body = {"settings": {**SETTINGS, **settings}, "mappings": dict(mapping)}
+    name = patterns[0].rstrip("*")
+    assert store.prepare([IndexTemplate(name, patterns, 1, body)]) == [name], "another template has that name"
 
 
-def index_events(client: Elasticsearch, events: Iterable[tuple[str, str, Any]]) -> int:
+def index_events(store: Store, events: Iterable[tuple[str, str, Any]]) -> int:
     """Write (index, id, source) and make them searchable; every one must be taken. How many."""
     written, indices = 0, set[str]()
     for chunk in _chunks(events, 2000):
-        lines: list[Any] = []
-        for index, name, source in chunk:
-            indices.add(index)
-            body = source if isinstance(source, bytes) else orjson.dumps(source)
-            lines += [orjson.dumps({"create": {"_index": index, "_id": name}}), body]
-        answer = client.bulk(operations=lines)
+        documents = [Document(Key(index, name), source) for index, name, source in chunk]
+        outcomes = store.create(documents)
+        refused = [outcome for outcome in outcomes if outcome.verdict is not Verdict.CREATED]
+        assert not refused, refused[0]
+        indices.update(document.key.index for document in documents)
+        written += len(documents)
+    store.refresh(sorted(indices))
+    return written
+
+
+def index_of(file: Path, prefix: str) -> str:
+    """The index for the recorded events of this file."""
+    return prefix + file.name.removesuffix(".ndjson.gz").lower()
+
+
+def recorded_lines(folder: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
+    """Every recorded event as it is written, with its index."""
+    for file in sorted(folder.glob("*.ndjson.gz")):
+        with gzip.open(file) as lines:
+            for line in lines:
+                yield index_of(file, prefix), line.rstrip(b"\n")
+
+
+def load_onto_node(client: Elasticsearch, lines: Iterable[tuple[str, bytes]]) -> int:
+    """Write recorded events to a node under their `event.id`; every one must be taken. How many."""
+    written, indices = 0, set[str]()
+    for chunk in _chunks(lines, 2000):
+        operations: list[Any] = []
+        for index, line in chunk:
+            operations += [{"create": {"_index": index, "_id": orjson.loads(line)["event"]["id"]}}, line]
+        answer = client.bulk(operations=operations)
         refused = [item for item in answer["items"] if item["create"]["status"] != 201]
-        assert not refused, json.dumps(refused[0])
+        assert not refused, refused[0]
+        indices.update(index for index, _ in chunk)
         written += len(chunk)
     client.indices.refresh(index=sorted(indices))
     return written
 
 
-def recorded_events(folder: Path, prefix: str) -> Iterator[tuple[str, str, bytes]]:
-    """Every recorded event, for an index named after its file."""
-    for file in sorted(folder.glob("*.ndjson.gz")):
-        index = prefix + file.name.removesuffix(".ndjson.gz").lower()
-        with gzip.open(file) as lines:
-            for line in lines:
-                yield index, orjson.loads(line)["event"]["id"], line.rstrip(b"\n")
+def load_into_folder(store: EmbeddedStore, lines: Iterable[tuple[str, bytes]]) -> int:
+    """Write recorded events to an embedded store under their `event.id`; every one must be taken. How many."""
+    sources = ((index, line, orjson.loads(line)) for index, line in lines)
+    outcomes = store.ingest((index, source["event"]["id"], line, source) for index, line, source in sources)
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.CREATED}
+    return len(outcomes)
 
 
 def under(prefix: str, rule: Rule, **changes: Any) -> Rule:
@@ -90,14 +119,15 @@ def under(prefix: str, rule: Rule, **changes: Any) -> Rule:
     return rule.model_copy(update={"index": tuple(prefix + pattern for pattern in rule.index), **changes})
 
 
-def stored(client: Elasticsearch, index: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Every document of an index (at most 10,000), refreshed; its id under `_id`."""
-    if not client.indices.exists(index=index):
-        return []
-    client.indices.refresh(index=index)
-    answer = client.search(index=index, query=query or {"match_all": {}}, size=10_000, track_total_hits=True)
-    assert answer["hits"]["total"]["value"] <= 10_000
-    return [{**hit["_source"], "_id": hit["_id"], "_index": hit["_index"]} for hit in answer["hits"]["hits"]]
+def stored(store: Store, index: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Every document of an index (at most 10,000), refreshed, in order of index and id; its id under `_id`."""
+    store.refresh([index])
+    everything = {"match_all": {}}
+    pages = list(store.scan(Scan((index,), {"all": query or everything}, everything, page_size=MOST_STORED)))
+    assert all(page.is_whole for page in pages), pages
+    hits = {hit.key: hit.source for page in pages for hit in page.hits}
+    assert len(hits) <= MOST_STORED
+    return [{**hits[key], "_id": key.id, "_index": key.index} for key in sorted(hits)]
 
 
 def iso(moment: datetime) -> str:

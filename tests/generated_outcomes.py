@@ -1,4 +1,4 @@
-"""Generated events on a node, and what their rules must have made of them."""
+"""Generated events in a store, and what their rules must have made of them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from elasticsearch import Elasticsearch
-
 import generated_events as events
-from event_indices import create_index, index_events, iso
+from event_indices import index_events, iso, map_indices
+from lolbin_rules.store.port import Store
 
 
-def load(client: Elasticsearch, prefix: str, sets: Iterable[events.GeneratedSet]) -> None:
+def load(store: Store, prefix: str, sets: Iterable[events.GeneratedSet]) -> None:
     """Write the events of these sets into indices of this test."""
     found = [event for each in sets for event in each.events]
-    for index in sorted({event.index for event in found}):
-        create_index(client, prefix + index)
-    index_events(client, [(prefix + event.index, event.id, event.source) for event in found])
+    map_indices(store, *sorted({prefix + event.index for event in found}))
+    write(store, prefix, found)
+
+
+def write(store: Store, prefix: str, found: Iterable[events.Event]) -> None:
+    """Write more events into indices of this test."""
+    index_events(store, [(prefix + event.index, event.id, event.source) for event in found])
 
 
 def alerted(alerts: Iterable[dict[str, Any]]) -> dict[str, Counter[str]]:

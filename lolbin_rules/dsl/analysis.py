@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import groupby
 
 from lolbin_rules.dsl import word_breaks as breaks
 from lolbin_rules.dsl.field import Values
 from lolbin_rules.dsl.values import lowercase
 
-__all__ = ["GAP", "ends_in_word", "places", "words"]
+__all__ = ["ANALYZERS", "GAP", "cut", "ends_in_word", "places", "words"]
 
 GAP = 100
 """How many positions are left free between two values of an array, so that no phrase reaches from one to the next."""
@@ -31,10 +32,33 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(map(lowercase, _cut(text)))
 
 
-def ends_in_word(text: str) -> bool:
+def cut(text: str, analyzer: str) -> tuple[str, ...]:
+    """What an analyzer of `ANALYZERS` makes of a text, in order."""
+    return words(text) if analyzer == "standard" else ANALYZERS[analyzer](text)
+
+
+def ends_in_word(text: str, analyzer: str) -> bool:
     """Whether nothing stands behind the last word."""
-    ends = [end for _, end in _spans(text, text.translate(_TO_CLASSES))]
-    return bool(ends) and ends[-1] == len(text)
+    if analyzer == "standard":
+        ends = [end for _, end in _spans(text, text.translate(_TO_CLASSES))]
+        return bool(ends) and ends[-1] == len(text)
+    return analyzer == "keyword" or bool(cut(text[-1:], analyzer))
+
+
+def _letters(text: str) -> tuple[str, ...]:
+    runs = ("".join(run) for is_letter, run in groupby(lowercase(text), str.isalpha) if is_letter)
+    return tuple(piece for run in runs for piece in _PIECES.findall(run))
+
+
+_PIECES = re.compile(r".{1,255}", re.DOTALL)
+_NO_BLANKS = re.compile(r"[^\t-\r\x1c-\x20\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]{1,255}")
+ANALYZERS: Mapping[str, Callable[[str], tuple[str, ...]]] = {
+    "standard": words,
+    "keyword": lambda text: (text,),
+    "whitespace": lambda text: tuple(_NO_BLANKS.findall(text)),
+    "simple": _letters,
+}
+"""The analyzers that queries may name: whole texts, what is between blanks, and runs of letters in lower case."""
 
 
 def places(values: Values) -> dict[str, list[int]]:

@@ -11,12 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lolbin_rules.dsl.caseless import fold
+from lolbin_rules.dsl.caseless import fold, fold_any_letter
 from lolbin_rules.dsl.field import Values
 from lolbin_rules.dsl.regexp import Flags, compile_regexp
 from lolbin_rules.dsl.wildcard import compile_wildcard
 
-__all__ = ["Between", "BetweenTexts", "BetweenZero", "Caseless", "Prefix", "Present", "Regexp", "Wildcard", "Zero"]
+__all__ = [
+    "Between",
+    "BetweenTexts",
+    "BetweenZero",
+    "Caseless",
+    "CaselessAnyLetter",
+    "Prefix",
+    "PrefixAnyLetter",
+    "Present",
+    "Regexp",
+    "Wildcard",
+    "Zero",
+]
 
 _Matches = Callable[[Any], bool]
 
@@ -43,6 +55,28 @@ class Caseless:
     def holds(self, values: Values) -> bool:
         """See `Test.holds`."""
         return any(fold(str(value)) in self.folded for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class CaselessAnyLetter:
+    """One of the document's texts is one of these but for the case of any letter; see `fold_any_letter`."""
+
+    folded: frozenset[str]
+
+    def holds(self, values: Values) -> bool:
+        """See `Test.holds`."""
+        return any(fold_any_letter(str(value)) in self.folded for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixAnyLetter:
+    """One of the document's texts begins so but for the case of any letter; see `fold_any_letter`."""
+
+    folded: str
+
+    def holds(self, values: Values) -> bool:
+        """See `Test.holds`."""
+        return any(fold_any_letter(str(value)).startswith(self.folded) for value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from lolbin_rules.dsl.caseless import fold, has_case, other_case
 
-__all__ = ["Symbol", "compile_wildcard", "escape_wildcard", "exact_text", "read_wildcard"]
+__all__ = ["Symbol", "compile_wildcard", "escape_wildcard", "exact_text", "read_wildcard", "simple_pattern"]
 
 ANY_TEXT = "*"
 ANY_CHARACTER = "?"
@@ -53,6 +53,11 @@ def read_wildcard(pattern: str) -> list[Symbol]:
 def escape_wildcard(text: str) -> str:
     """A pattern that matches just the text (or nothing, if it is empty)."""
     return re.sub(r"([*?\\])", r"\\\1", text)
+
+
+def simple_pattern(text: str) -> str:
+    """A pattern in which only the `*` of the text mean something, as in names of fields and indices."""
+    return ANY_TEXT.join(map(escape_wildcard, text.split(ANY_TEXT)))
 
 
 def exact_text(pattern: str, *, is_caseless: bool = False) -> str | None:

@@ -56,7 +56,8 @@ def test_the_queries_of_the_first_study_find_what_the_node_found(executor: str) 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize(
-    ("name", "most_unsupported"), [("types", 0.07), ("query_string", 0.01), ("simple_query_string", 0.05)]
+    ("name", "most_unsupported"),
+    [("types", 0.07), ("query_string", 0.01), ("simple_query_string", 0.05), ("date_nanos", 0), ("analyzers", 0)],
 )
 def test_odd_queries_find_what_the_node_found(name: str, most_unsupported: float, executor: str) -> None:
     """Values that do not fit their fields, options nobody uses, malformed queries: found, refused or unsupported."""

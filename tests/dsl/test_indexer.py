@@ -191,6 +191,18 @@ def test_a_refused_document_leaves_no_trace() -> None:
     ]
 
 
+def test_refused_documents_take_no_room() -> None:
+    """What they would have mapped does not count against the limit of fields."""
+    mapping = IndexMapping({"properties": {"n": {"type": "long"}}}, {"index.mapping.total_fields.limit": 4})
+    indexer = Indexer(mapping)
+    for number in range(10):
+        with pytest.raises(Malformed):
+            indexer.add({f"new-{number}": {"a": "x"}, "n": "no number"})
+    indexer.add({"a": {"b": 1, "c": 2}})
+    with pytest.raises(Malformed, match="Limit"):
+        indexer.add({"d": 1})
+
+
 def test_every_addition_counts_in_the_version() -> None:
     """So that others see that they have to look again."""
     mapping = IndexMapping({})

@@ -15,7 +15,7 @@ MAPPING: dict[str, Any] = {
     "properties": {
         "a": {"properties": {"b": {"properties": {"c": {"type": "keyword", "fields": {"t": {"type": "text"}}}}}}},
         "n": {"type": "long", "null_value": 0, "copy_to": "all"},
-        "all": {"type": "keyword"},
+        "all": {"type": "keyword", "null_value": "NULL"},
         "alias": {"type": "alias", "path": "a.b.c"},
         "off": {"enabled": False, "properties": {"x": {"type": "keyword"}}},
         "nested": {"type": "nested", "properties": {"x": {"type": "keyword", "copy_to": "all"}}},

@@ -1,4 +1,4 @@
-"""The runner as a process on a real node: live events, signals, sudden death, edited rules, an absent store."""
+"""The runner as a process: live events, signals, sudden death, edited rules, an absent store."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from event_indices import create_index, index_events, iso, stored
+from event_indices import index_events, iso, map_indices, stored
 from fault_proxy import CutBefore, Delay, Fault, FaultProxy, Respond
+from worlds import ON_A_NODE, World, now
 from written_rules import write_rule
 
 PATIENCE = 30
@@ -56,43 +55,39 @@ class Scheduler:
 class Site:
     """Indices, rules and runners of one test; events are made as they happen."""
 
-    def __init__(self, client: Elasticsearch, url: str, prefix: str, folder: Path, script: Path) -> None:
-        self.client, self.url, self.prefix, self.folder, self.script = client, url, prefix, folder, script
+    def __init__(self, world: World, folder: Path, script: Path) -> None:
+        self.world, self.folder, self.script = world, folder, script
         self.rules = folder / "rules"
-        self.index = f"{prefix}events-1"
         self.hits: list[str] = []
         self.schedulers: list[Scheduler] = []
-        create_index(client, self.index)
+        map_indices(world.store, f"{world.prefix}events-*")
+        self.write_events({"first": "svchost.exe"})
 
     def write(self, rule_id: str, **changes: Any) -> Path:
         """Put a rule for the events of this test in place."""
-        keys = {"index": [f"{self.prefix}events-*"], "interval": "1s", "lookback": "now-60s", **changes}
+        keys = {"index": [f"{self.world.prefix}events-*"], "interval": "1s", "lookback": "now-60s", **changes}
         return write_rule(self.rules, rule_id, **keys)
 
     def happen(self, count: int, program: str = "regsvr32.exe") -> list[str]:
         """So many connections of the program now, half of them of another case; their ids."""
         names = [f"e{len(self.hits) + number}" for number in range(count)]
-        document = {
-            "@timestamp": iso(datetime.now(UTC)),
-            "event": {"category": "network"},
-            "process": {"name": program},
-        }
-        other = {**document, "process": {"name": "svchost.exe"}}
-        index_events(self.client, [(self.index, name, document) for name in names])
-        index_events(self.client, [(self.index, f"not-{name}", other) for name in names])
+        self.write_events(dict.fromkeys(names, program))
+        self.write_events(dict.fromkeys((f"not-{name}" for name in names), "svchost.exe"))
         self.hits += names
         return names
+
+    def write_events(self, programs: Mapping[str, str]) -> None:
+        """Write a connection now for each id, of its program."""
+        facts = {"@timestamp": iso(now()), "event": {"category": "network"}}
+        index = f"{self.world.prefix}events-1"
+        events = [(index, name, {**facts, "process": {"name": program}}) for name, program in programs.items()]
+        index_events(self.world.store, events)
 
     def start(self, **variables: str) -> Scheduler:
         """A runner with these settings besides those of the test."""
         ours = ("LOLBIN_", "ELASTICSEARCH_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        settings = {
-            "ELASTICSEARCH_URL": self.url,
-            "LOLBIN_RULES": str(self.rules),
-            "LOLBIN_PREFIX": f"{self.prefix}lolbin",
-            "LOLBIN_RELOAD_INTERVAL": "1s",
-        }
+        settings = {**self.world.variables, "LOLBIN_RULES": str(self.rules), "LOLBIN_RELOAD_INTERVAL": "1s"}
         log = self.folder / f"{len(self.schedulers)}.log"
         self.schedulers.append(Scheduler(self.script, log, {**inherited, **settings, **variables}))
         return self.schedulers[-1]
@@ -100,7 +95,7 @@ class Site:
     def alerted(self, rule_id: str = "live") -> Counter[str]:
         """How many alerts each event has by this rule."""
         query = {"term": {"kibana.alert.rule.rule_id": rule_id}}
-        alerts = stored(self.client, f"{self.prefix}lolbin-alerts", query)
+        alerts = stored(self.world.store, f"{self.world.written}-alerts", query)
         return Counter(alert["kibana.alert.ancestors"][-1]["id"] for alert in alerts)
 
     def await_alerts(self, expected: list[str], rule_id: str = "live") -> None:
@@ -113,7 +108,7 @@ class Site:
 
     def coverage(self, rule_id: str) -> dict[str, Any] | None:
         """The state of the rule, where it has one."""
-        found = [each for each in stored(self.client, f"{self.prefix}lolbin-coverage") if each["_id"] == rule_id]
+        found = [each for each in stored(self.world.store, f"{self.world.written}-coverage") if each["_id"] == rule_id]
         return found[0]["axes"]["event_time"] if found else None
 
 
@@ -126,11 +121,9 @@ def await_that(is_so: Callable[[], Any], what: Callable[[], str]) -> None:
 
 
 @pytest.fixture
-def site(
-    client: Elasticsearch, elasticsearch_url: str, index_prefix: str, tmp_path: Path, pytestconfig: pytest.Config
-) -> Iterator[Site]:
+def site(world: World, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Site]:
     """A place for one test; no runner outlives it."""
-    site = Site(client, elasticsearch_url, index_prefix, tmp_path, pytestconfig.rootpath / "scheduler.py")
+    site = Site(world, tmp_path, pytestconfig.rootpath / "scheduler.py")
     yield site
     for scheduler in site.schedulers:
         with suppress(ProcessLookupError):
@@ -237,11 +230,12 @@ def test_a_rule_that_is_disabled_asks_for_no_more_time_until_it_is_enabled(site:
     assert scheduler.end() == 0
 
 
-def test_a_store_that_is_away_at_the_start_is_awaited(site: Site) -> None:
+@ON_A_NODE
+def test_a_store_that_is_away_at_the_start_is_awaited(site: Site, elasticsearch_url: str) -> None:
     """It says what it waits for, begins when the store is there, and can be stopped while it waits."""
     site.write("live")
     site.happen(3)
-    with FaultProxy(site.url) as proxy:
+    with FaultProxy(elasticsearch_url) as proxy:
         proxy.faults = [Fault("", CutBefore())]
         waiting, stopped = site.start(ELASTICSEARCH_URL=proxy.url), site.start(ELASTICSEARCH_URL=proxy.url)
         stopped.says("trying again in")
@@ -253,11 +247,14 @@ def test_a_store_that_is_away_at_the_start_is_awaited(site: Site) -> None:
         assert waiting.end() == 0
 
 
-def test_what_is_under_way_is_finished_within_the_grace_and_dropped_at_a_second_signal(site: Site) -> None:
+@ON_A_NODE
+def test_what_is_under_way_is_finished_within_the_grace_and_dropped_at_a_second_signal(
+    site: Site, elasticsearch_url: str
+) -> None:
     """The alerts of a slow search are written before the end; a slower one is abandoned aloud, with exit code 1."""
     site.write("live")
     site.happen(3)
-    with FaultProxy(site.url) as proxy:
+    with FaultProxy(elasticsearch_url) as proxy:
 
         def start_slow(seconds: float, **variables: str) -> Scheduler:
             seen = proxy.count("POST /_search")
@@ -278,10 +275,11 @@ def test_what_is_under_way_is_finished_within_the_grace_and_dropped_at_a_second_
         assert hasty.end() == -signal.SIGTERM
 
 
-def test_searches_that_fail_while_it_runs_cost_nothing(site: Site) -> None:
+@ON_A_NODE
+def test_searches_that_fail_while_it_runs_cost_nothing(site: Site, elasticsearch_url: str) -> None:
     """Executions fail aloud; afterwards everything that happened meanwhile is alerted."""
     site.write("live")
-    with FaultProxy(site.url) as proxy:
+    with FaultProxy(elasticsearch_url) as proxy:
         scheduler = site.start(ELASTICSEARCH_URL=proxy.url)
         site.happen(2)
         site.await_alerts(site.hits)

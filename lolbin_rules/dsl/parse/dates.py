@@ -17,6 +17,7 @@ from lolbin_rules.dsl.field import Field
 from lolbin_rules.dsl.parse.arguments import query_text
 from lolbin_rules.dsl.parse.faults import rejected
 from lolbin_rules.dsl.predicates import Between
+from lolbin_rules.errors import StoreRejected
 
 __all__ = ["Calendar", "Limit", "day_or_moment", "read_zone"]
 
@@ -71,6 +72,8 @@ class Calendar:
         except ValueError as error:
             read_as = "||".join(formats)
             raise rejected(clause, f"[{field.name}] has the format [{read_as}]: {error}", "Write it so.") from None
+        except StoreRejected as error:  # the format itself is refused, or not known here
+            raise type(error)(f"{clause}: {error}") from None
 
     def _millis(self, text: str, formats: Sequence[str], *, round_up: bool) -> int:
         return date_math(text, formats, now_ms=self.now_ms, zone=self.zone, round_up=round_up)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lolbin_rules.dsl.addresses import parse_address, parse_network
-from lolbin_rules.dsl.caseless import fold
+from lolbin_rules.dsl.caseless import fold, fold_any_letter
 from lolbin_rules.dsl.clause import Clause, Leaf, OneOf, Test
 from lolbin_rules.dsl.combine import ALL, NONE, any_of
 from lolbin_rules.dsl.field import Field
@@ -26,8 +26,8 @@ from lolbin_rules.dsl.parse.families import (
 )
 from lolbin_rules.dsl.parse.faults import rejected, unsupported
 from lolbin_rules.dsl.parse.numbers import equal_number
-from lolbin_rules.dsl.predicates import Between, Caseless, Wildcard
-from lolbin_rules.dsl.wildcard import escape_wildcard
+from lolbin_rules.dsl.predicates import Between, Caseless, CaselessAnyLetter, Wildcard
+from lolbin_rules.dsl.wildcard import simple_pattern
 from lolbin_rules.dsl.word_tests import AnyWord
 
 __all__ = ["Term", "constant", "exact", "read_ids", "read_term", "read_terms"]
@@ -125,11 +125,10 @@ def _check_case(term: Term, field: Field) -> None:
 
 def constant(field: Field, pattern: str, *, is_caseless: bool) -> Clause:
     """A field that is the same in all documents: its value matches the pattern, in which only `*` is special."""
-    escaped = "*".join(map(escape_wildcard, pattern.split("*")))
     if not is_caseless and "*" not in pattern:
         test: Test = OneOf(frozenset({pattern}))
     else:
-        test = Wildcard(escaped, is_caseless)
+        test = Wildcard(simple_pattern(pattern), is_caseless)
     if field.type == "_index":
         return Leaf(field.name, test)
     return ALL if field.constant is not None and test.holds((field.constant,)) else NONE
@@ -141,6 +140,8 @@ def _identity(value: Any) -> tuple[type, Any]:
 
 
 def _caseless(term: Term, field: Field) -> Test:
+    if not field.is_indexed:
+        return CaselessAnyLetter(frozenset({fold_any_letter(normalized(field, query_text(term.value)))}))
     test = Caseless(frozenset({fold(normalized(field, query_text(term.value)))}))
     return AnyWord(test) if field.type in TEXTS else test
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lolbin_rules.dsl.analysis import ends_in_word, words
+from lolbin_rules.dsl.analysis import ANALYZERS, cut, ends_in_word
 from lolbin_rules.dsl.clause import Clause, Leaf, OneOf, Test
 from lolbin_rules.dsl.combine import ALL, NONE, all_of, any_of, at_least
 from lolbin_rules.dsl.field import Field
@@ -42,7 +42,6 @@ __all__ = [
 FUZZY = frozenset({"fuzziness", "prefix_length", "max_expansions", "fuzzy_transpositions", "fuzzy_rewrite"})
 """Options that say which words are similar."""
 _AUTO = re.compile(r"AUTO(:(?P<least>[0-9]+),[0-9]+)?")
-_ONLY_STANDARD = "Leave out [analyzer]."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Matching:
         minimum: `minimum_should_match` as written, or None.
         is_lenient: values that do not fit a field's type match nothing instead of being refused.
         matches_if_empty: what a text without words means.
-        is_standard: the text is cut into words even for a keyword field.
+        analyzer: what cuts the text into words, whatever the field; None: that of text fields, for those alone.
         slop: of phrases.
         has_prefix: the last word is only the beginning of one.
         fuzziness: as `read_fuzziness` has it.
@@ -66,10 +65,16 @@ class Matching:
     minimum: Any = None
     is_lenient: bool = False
     matches_if_empty: bool = False
-    is_standard: bool = False
+    analyzer: str | None = None
     slop: int = 0
     has_prefix: bool = False
     fuzziness: int = 0
+
+    def words(self, field: Field | None, written: str) -> Sequence[str]:
+        """The words that are looked for in the field; none where the whole text is."""
+        if self.analyzer is None and (field is None or field.type not in TEXTS):
+            return ()
+        return cut(written, self.analyzer or "standard")
 
 
 def read_match(body: Mapping[str, Any], context: Context) -> Clause:
@@ -111,8 +116,9 @@ def read_matching(clause: str, options: Mapping[str, Any]) -> Matching:
     operator = text(clause, "operator", options.get("operator", "or")).lower()
     if operator not in {"or", "and"}:
         raise rejected(clause, f"[operator] is {operator!r}", "Name `or` or `and`.")
-    if options.get("analyzer", "standard") != "standard":
-        raise unsupported(clause, f"[analyzer] is {options['analyzer']!r}", _ONLY_STANDARD)
+    analyzer = text(clause, "analyzer", options["analyzer"]) if "analyzer" in options else None
+    if analyzer is not None and analyzer not in ANALYZERS:
+        raise unsupported(clause, f"[analyzer] is {analyzer!r}", f"Name one of {', '.join(ANALYZERS)}.")
     slop = whole(clause, "slop", options.get("slop", 0))
     if slop < 0:
         raise rejected(clause, f"[slop] is {slop}, and may not be negative")
@@ -125,7 +131,7 @@ def read_matching(clause: str, options: Mapping[str, Any]) -> Matching:
         minimum=options.get("minimum_should_match"),
         is_lenient=boolean(clause, "lenient", options.get("lenient", False)),
         matches_if_empty=if_empty == "all",
-        is_standard="analyzer" in options,
+        analyzer=analyzer,
         slop=slop,
         fuzziness=read_fuzziness(clause, options.get("fuzziness", 0)),
     )
@@ -159,7 +165,7 @@ def match(matching: Matching, field: Field | None, value: Any, context: Context)
 
 def match_phrase(matching: Matching, field: Field | None, value: Any, context: Context) -> Clause:
     """The field has the value; a text field has its words next to each other. Raises as `match`."""
-    found = words(query_text(value)) if field is not None and field.type in TEXTS else ()
+    found = matching.words(field, query_text(value))
     if field is None or len(found) <= 1:
         return match(matching, field, value, context)
     return leniently(matching, lambda: _phrase(matching, field, found))
@@ -186,11 +192,15 @@ def _match(matching: Matching, field: Field | None, value: Any, context: Context
     if not check_known(matching.clause, field) or field is None:
         return NONE
     check_searchable(matching.clause, field)
-    if field.type in TEXTS or (matching.is_standard and field.type in KEYWORDS):
-        written = query_text(value)
+    written = query_text(value)
+    if field.type in TEXTS or matching.analyzer is not None:
         # Behind the last word, a blank or a full stop says that it is a whole one.
-        has_prefix = matching.has_prefix and ends_in_word(written)
-        return _words(replace(matching, has_prefix=has_prefix), field, words(written))
+        has_prefix = matching.has_prefix and ends_in_word(written, matching.analyzer or "standard")
+        return _words(replace(matching, has_prefix=has_prefix), field, written, context)
+    return _value(matching, field, value, context)
+
+
+def _value(matching: Matching, field: Field, value: Any, context: Context) -> Clause:
     if matching.fuzziness:
         _check_fuzzy(matching, field, query_text(value))
     if matching.has_prefix and field.type in KEYWORDS | CONSTANTS:
@@ -198,16 +208,22 @@ def _match(matching: Matching, field: Field | None, value: Any, context: Context
     return exact(Term(matching.clause, value), field, context)
 
 
-def _words(matching: Matching, field: Field, found: Sequence[str]) -> Clause:
+def _words(matching: Matching, field: Field, written: str, context: Context) -> Clause:
+    found = matching.words(field, written)
     if not found:
         return ALL if matching.matches_if_empty else NONE
     for word in found:
         _check_fuzzy(matching, field, word)
-    return counted(matching, word_clauses(field, found, has_prefix=matching.has_prefix))
+    if field.type in TEXTS:
+        return counted(matching, word_clauses(field, found, has_prefix=matching.has_prefix))
+    clauses = [exact(Term(matching.clause, word), field, context) for word in found]
+    if matching.has_prefix:
+        clauses[-1] = prefixed(matching.clause, field, found[-1])
+    return counted(matching, clauses)
 
 
 def word_clauses(field: Field, found: Sequence[str], *, has_prefix: bool = False) -> list[Clause]:
-    """For each of the words, that the field has it; of the last one perhaps only the beginning."""
+    """For each of the words, that the text field has it; of the last one perhaps only the beginning."""
     tests: list[Test] = [OneOf(frozenset({word})) for word in found]
     if has_prefix:
         tests[-1] = Prefix(found[-1])
@@ -223,6 +239,8 @@ def _check_fuzzy(matching: Matching, field: Field, word: str) -> None:
 
 def _phrase(matching: Matching, field: Field, found: Sequence[str], *, has_prefix: bool = False) -> Clause:
     check_searchable(matching.clause, field)
+    if field.type not in TEXTS:
+        raise rejected(matching.clause, f"a phrase, and [{field.name}] is of type [{field.type}]")
     if matching.slop and len(set(found)) < len(found):
         raise unsupported(matching.clause, "[slop] and a word that is there twice", "Leave out [slop].")
     return Leaf(field.name, Phrase(tuple(found), matching.slop, has_prefix))
@@ -234,7 +252,7 @@ def _phrase_prefix(matching: Matching, field: Field | None, value: Any) -> Claus
     check_known(matching.clause, field)
     if field.type not in TEXTS:
         raise rejected(matching.clause, f"[{field.name}] is of type [{field.type}], and a text field is expected")
-    found = words(query_text(value))
+    found = matching.words(field, query_text(value))
     if not found:
         return ALL if matching.matches_if_empty else NONE
     if not field.is_indexed:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lolbin_rules.dsl.caseless import fold
+from lolbin_rules.dsl.caseless import fold, fold_any_letter
 from lolbin_rules.dsl.clause import Clause, Leaf, OneOf, Test
 from lolbin_rules.dsl.combine import ALL, NONE
 from lolbin_rules.dsl.field import Field
@@ -24,7 +24,7 @@ from lolbin_rules.dsl.parse.families import (
     present,
 )
 from lolbin_rules.dsl.parse.faults import rejected
-from lolbin_rules.dsl.predicates import Caseless, Prefix, Regexp, Wildcard
+from lolbin_rules.dsl.predicates import Caseless, Prefix, PrefixAnyLetter, Regexp, Wildcard
 from lolbin_rules.dsl.regexp import Flags, only_text
 from lolbin_rules.dsl.values import lowercase
 from lolbin_rules.dsl.wildcard import exact_text
@@ -116,7 +116,10 @@ def prefixed(clause: str, field: Field | None, beginning: str, *, is_caseless: b
         return NONE
     if field.type in CONSTANTS:
         return constant(field, f"{beginning}*", is_caseless=is_caseless)
-    return _leaf(field, Prefix(normalized(field, beginning), is_caseless))
+    beginning = normalized(field, beginning)
+    if is_caseless and not field.is_indexed:
+        return Leaf(field.name, PrefixAnyLetter(fold_any_letter(beginning)))
+    return _leaf(field, Prefix(beginning, is_caseless))
 
 
 def spelled(

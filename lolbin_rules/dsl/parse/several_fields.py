@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lolbin_rules.dsl.analysis import words
 from lolbin_rules.dsl.clause import Clause
 from lolbin_rules.dsl.combine import any_of
 from lolbin_rules.dsl.field import Field
@@ -119,10 +118,10 @@ def _across(matching: Matching, fields: Sequence[Field], value: Any, context: Co
     """Text fields are searched as if they were one; all other fields have the whole value or not."""
     others = [match(matching, field, value, context) for field in fields if field.type not in TEXTS]
     texts = [field for field in fields if field.type in TEXTS]
-    found = words(query_text(value))
+    found = matching.words(texts[0], query_text(value)) if texts else ()
     if not texts or not found:
         return any_of([*others, _in_any(matching, texts, value, context)])
-    single = replace(matching, minimum=None)
+    single = replace(matching, minimum=None, analyzer="keyword")
     return any_of([*others, counted(matching, [_in_any(single, texts, word, context) for word in found])])
 
 

@@ -80,7 +80,6 @@ class Asked:
     Attributes:
         mapping: of the indices.
         window: the only span of time that hits can lie in, if there is one.
-        size: how many queries there are.
 
     Raises:
         StoreRejected: Elasticsearch would refuse it.
@@ -92,7 +91,6 @@ class Asked:
         self._also = also
         self._filter = {_FILTER: clauses.parse(request.condition, mapping, request.now_ms)}
         self._queries = {name: clauses.parse(query, mapping, request.now_ms) for name, query in request.queries.items()}
-        self.size = len(self._queries)
         self.window: Window | None = window_of(self._filter[_FILTER], mapping)
 
     @cached_property
