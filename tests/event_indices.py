@@ -122,7 +122,7 @@ def under(prefix: str, rule: Rule, **changes: Any) -> Rule:
 def stored(store: Store, index: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Every document of an index (at most 10,000), refreshed, in order of index and id; its id under `_id`."""
     store.refresh([index])
-    everything = {"match_all": {}}
+    everything: dict[str, Any] = {"match_all": {}}
     pages = list(store.scan(Scan((index,), {"all": query or everything}, everything, page_size=MOST_STORED)))
     assert all(page.is_whole for page in pages), pages
     hits = {hit.key: hit.source for page in pages for hit in page.hits}

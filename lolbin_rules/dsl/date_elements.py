@@ -238,8 +238,10 @@ def adjoined(elements: Sequence[Element]) -> tuple[Element, ...]:
     """The elements, with every number leaving to those of fixed length right behind it what they need (yyyyMMdd)."""
     done: list[Element] = []
     for element in reversed(elements):
-        is_before = isinstance(element, Number) and done
-        done.append(replace(element, reserved=_fixed_width(done[-1])) if is_before else element)
+        if isinstance(element, Number) and done:
+            done.append(replace(element, reserved=_fixed_width(done[-1])))
+        else:
+            done.append(element)
     return tuple(reversed(done))
 
 
