@@ -38,7 +38,7 @@ class World:
         store: opened for the test.
         prefix: what the names of all indices of the test begin with.
         variables: the environment in which a program works on the same store, and writes under the same prefix.
-        remove: deletes an index.
+        remove: deletes an index, and the template that was made for it alone.
     """
 
     name: str
@@ -65,6 +65,7 @@ def on_node(url: str, prefix: str) -> Iterator[World]:
     def remove(index: str) -> None:
         with Elasticsearch(url) as client:
             client.indices.delete(index=index)
+            client.options(ignore_status=404).indices.delete_index_template(name=index)
 
     with closing(ElasticsearchStore(Connection(url=url), clock=now)) as store:
         yield World(url, store, prefix, {"ELASTICSEARCH_URL": url, "LOLBIN_PREFIX": f"{prefix}lolbin"}, remove)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias, overload
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lolbin_rules.dsl.field import Value, Values
 
-__all__ = ["ABSENT", "Codes", "Column", "Numbers", "Places", "Plain", "Rows", "Texts", "code_type"]
+__all__ = ["ABSENT", "Codes", "Column", "Numbers", "Places", "Plain", "Rows", "Texts", "code_type", "told_apart"]
 
 Codes: TypeAlias = npt.NDArray[np.unsignedinteger]
 Plain: TypeAlias = npt.NDArray[np.int64 | np.float64]
@@ -140,9 +140,15 @@ class Column:
     @classmethod
     def of(cls, values: Iterable[Values]) -> Column:
         """The column of these values, one item per row; the dictionary is in the order of appearance."""
-        known: dict[Values, int] = {(): ABSENT}
-        codes = [known.setdefault(each, len(known)) for each in values]
-        return cls(np.array(codes, dtype=code_type(len(known))), list(known))
+        known: dict[Hashable, int] = {(): ABSENT}
+        dictionary: list[Values] = [()]
+        codes = []
+        for each in values:
+            code = known.setdefault(told_apart(each), len(dictionary))
+            if code == len(dictionary):
+                dictionary.append(each)
+            codes.append(code)
+        return cls(np.array(codes, dtype=code_type(len(dictionary))), dictionary)
 
     @classmethod
     def of_numbers(cls, numbers: Plain, present: npt.NDArray[np.bool_] | None = None) -> Column:
@@ -172,6 +178,11 @@ class Column:
         new = np.zeros(len(self.dictionary), dtype=code_type(len(used) + 1))
         new[used[order]] = np.arange(1, len(used) + 1)
         return Column(new[self.codes], dictionary)
+
+
+def told_apart(values: Values) -> Hashable:
+    """What is equal only for values that are the same: 0.0 and -0.0, which Python calls equal, are two numbers here."""
+    return (values, str(values)) if 0.0 in values else values
 
 
 def code_type(entries: int) -> type[np.unsignedinteger]:

@@ -125,13 +125,13 @@ class Offset:
         zero: the text for no offset; may be empty.
         colon: between hours, minutes and seconds.
         needs_minutes: hours alone are not enough.
-        seconds: "no", "may" or "must" follow.
+        has_seconds: seconds may follow.
     """
 
     zero: str
     colon: str = ""
     needs_minutes: bool = True
-    seconds: str = "no"
+    has_seconds: bool = False
 
     def read(self, text: str, place: int, fields: Fields) -> int:
         """See `Element.read`."""
@@ -148,9 +148,7 @@ class Offset:
         if minutes is not None:
             end += len(self.colon) + 2
             total += minutes * 60
-        seconds = self._part(text, end) if minutes is not None and self.seconds != "no" else None
-        if seconds is None and self.seconds == "must":
-            return FAILED
+        seconds = self._part(text, end) if minutes is not None and self.has_seconds else None
         if seconds is not None:
             end += len(self.colon) + 2
             total += seconds

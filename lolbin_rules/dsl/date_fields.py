@@ -18,7 +18,7 @@ _DAYS_OF_400_YEARS = 146_097
 _DAYS_TO_1970 = 719_468
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what the clock of any zone shows
 _MOST_OFFSET = 18 * 3600
-_ZONE_OFFSET = re.compile(r"([+-])(\d\d?)(?::?(\d\d)(?::?(\d\d))?)?", re.ASCII)
+_ZONE_OFFSET = re.compile(r"([+-])(?:(\d)|(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)", re.ASCII)
 _PREFIXED = re.compile(r"(?:UTC|GMT|UT)(.*)", re.DOTALL)
 _NO_JAVA_ZONES = frozenset({"EST", "HST", "MST", "ROC", "Factory", "localtime"})
 _RANGES = {
@@ -114,8 +114,8 @@ def parse_zone(text: str) -> tzinfo:
         return UTC
     match = _ZONE_OFFSET.fullmatch(offset)
     if match is not None:
-        sign, hours, minutes, seconds = match.groups()
-        total = timedelta(hours=int(hours), minutes=int(minutes or 0), seconds=int(seconds or 0))
+        sign, hour, hours, minutes, seconds = match.groups()
+        total = timedelta(hours=int(hour or hours), minutes=int(minutes or 0), seconds=int(seconds or 0))
         if total > timedelta(seconds=_MOST_OFFSET) or int(minutes or 0) > 59 or int(seconds or 0) > 59:  # noqa: PLR2004
             raise ValueError(f"the time zone [{text}] has an offset of more than 18 hours")
         return timezone(-total if sign == "-" else total)

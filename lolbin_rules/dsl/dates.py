@@ -12,9 +12,18 @@ from lolbin_rules.dsl.date_fields import NANOS, days_of, local_seconds, moment_o
 from lolbin_rules.dsl.date_formats import LENIENT, MAYBE_ZONE, elements_of, has_words
 from lolbin_rules.errors import StoreRejected, Unsupported
 
-__all__ = ["DEFAULT_FORMATS", "check_formats", "date_math", "parse_date", "parse_nanos", "parse_zone"]
+__all__ = [
+    "DEFAULT_FORMATS",
+    "DEFAULT_NANOS_FORMATS",
+    "check_formats",
+    "date_math",
+    "parse_date",
+    "parse_nanos",
+    "parse_zone",
+]
 
 DEFAULT_FORMATS = ("strict_date_optional_time", "epoch_millis")
+DEFAULT_NANOS_FORMATS = ("strict_date_optional_time_nanos", "epoch_millis")
 
 _NANOS_OF_MS = 1_000_000
 _MOST_LONG = 2**63 - 1
@@ -30,6 +39,7 @@ _ISO_OFFSET = re.compile(r"Z|([+-])([0-9]{2})(?::([0-5][0-9])(?::([0-5][0-9]))?|
 _EPOCH_NUMBER = re.compile(r"(-?)([0-9]{1,19})(?:\.([0-9]*))?")
 _EPOCHS = {"epoch_millis": (1000, 6), "epoch_second": (1, 9)}
 """Units in a second, and digits behind the point."""
+_DEAF = ("basic_date",)
 _STEP = re.compile(r"([/+-])(\d*)([yMwdhHms])")
 _FIXED_UNITS = {"h": 3600, "H": 3600, "m": 60, "s": 1}
 _DAY = 86_400
@@ -157,14 +167,16 @@ def _moment(text: str, formats: Sequence[str], zone: tzinfo | None, *, round_up:
         raise ValueError("cannot parse empty datetime")
     for name in formats:
         if name in _EPOCHS:
-            found = _epoch(text, name, round_up=round_up)
+            found = _epoch(text, name, zone, round_up=round_up)
         elif name in _ISO_NAMES:
             found = _iso(text, name, zone, round_up=round_up)
         else:
             fields: Fields = {}
             is_read = read_all(elements_of(name), text, 0, fields) == len(text)
             days = LENIENT.get(name, "strict")
-            found = moment_of(fields, zone=zone, round_up=round_up, days=days) if is_read else None
+            # As Elasticsearch does; of all formats, this one alone pays no heed to a time zone.
+            its_zone = None if formats == _DEAF else zone
+            found = moment_of(fields, zone=its_zone, round_up=round_up, days=days) if is_read else None
         if found is not None:
             return found
     raise ValueError(f"failed to parse date field [{text}] with format [{'||'.join(formats)}]")
@@ -213,7 +225,8 @@ def _is_zone(text: str) -> bool:
     return text[0].isalpha()
 
 
-def _epoch(text: str, name: str, *, round_up: bool) -> tuple[int, int] | None:
+def _epoch(text: str, name: str, zone: tzinfo | None, *, round_up: bool) -> tuple[int, int] | None:
+    """A number; where a time zone is given, Elasticsearch takes it for what a clock in that zone counts."""
     match = _EPOCH_NUMBER.fullmatch(text)
     if match is None:
         return None
@@ -225,7 +238,8 @@ def _epoch(text: str, name: str, *, round_up: bool) -> tuple[int, int] | None:
     total = int(whole) * unit + int((fraction or "0").ljust(digits, "0"))
     # Without a fraction the end of the unit is as late as it can be, before 1970 as after.
     rest = unit - 1 if round_up and not fraction else 0
-    return divmod((-total if sign else total) + rest, NANOS)
+    seconds, nanos = divmod((-total if sign else total) + rest, NANOS)
+    return (seconds if zone is None else seconds_in_zone(seconds, zone)), nanos
 
 
 def _reckon(steps: str, seconds: int, ms: int, zone: tzinfo, *, round_up: bool) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lolbin_rules.dsl.dates import DEFAULT_FORMATS, check_formats
+from lolbin_rules.dsl.dates import DEFAULT_FORMATS, DEFAULT_NANOS_FORMATS, check_formats
 from lolbin_rules.dsl.field import Field
 from lolbin_rules.dsl.index_settings import IndexSettings, flag, whole_number
 from lolbin_rules.dsl.mapped import MappedField, MappedObject
@@ -154,7 +154,7 @@ class Definitions:
     @staticmethod
     def _formats(name: str, given: Mapping[str, Any]) -> tuple[str, ...]:
         if "format" not in given:
-            return DEFAULT_FORMATS
+            return DEFAULT_NANOS_FORMATS if given.get("type") == "date_nanos" else DEFAULT_FORMATS
         formats = tuple(str(given["format"]).split("||"))
         if not all(formats):
             raise _refused(name, f"the date format {given['format']!r} has an empty part")

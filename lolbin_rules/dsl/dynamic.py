@@ -25,7 +25,8 @@ _MATCHERS = ("match", "unmatch", "path_match", "path_unmatch")
 _PARAMETERS = frozenset(
     {*_MATCHERS, "match_mapping_type", "unmatch_mapping_type", "match_pattern", "mapping", "runtime"}
 )
-_DATE_FORMATS = ("strict_date_optional_time", "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd")
+_CONDITIONS = ("match", "path_match", "match_mapping_type")
+_DATE_FORMATS = ("||".join(DEFAULT_FORMATS), "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis")
 _DYNAMIC_TYPE = ("{dynamic_type}", "{dynamicType}")
 _VECTOR_SIZES = range(128, 4097)
 
@@ -184,7 +185,7 @@ def _date_format(written: Any) -> tuple[str, ...]:
     if not all(formats):
         raise StoreRejected(f"dynamic_date_formats has the format {written!r} with an empty part. Correct the mapping.")
     check_formats(formats, "dynamic_date_formats")
-    return formats if "epoch_" in str(written) else (*formats, "epoch_millis")
+    return formats
 
 
 def _template(written: Any) -> _Template:
@@ -216,6 +217,8 @@ def _kinds(name: str, template: Mapping[str, Any]) -> frozenset[str]:
     strange = [kind for kind in [*wanted, *unwanted] if kind not in (*_KINDS, "*")]
     if strange:
         raise _refused(name, f"there is no match_mapping_type {', '.join(strange)}")
+    if not any(condition in template for condition in _CONDITIONS):
+        return frozenset()  # as Elasticsearch does: what a template is not for does not say what it is for
     return frozenset(_KINDS if "*" in wanted else wanted).difference(_KINDS if "*" in unwanted else unwanted)
 
 

@@ -6,14 +6,14 @@ the field, its sub-fields and the fields it is copied to have of that. A repeate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from lolbin_rules.dsl.column import ABSENT, Column, code_type
+from lolbin_rules.dsl.column import ABSENT, Column, code_type, told_apart
 from lolbin_rules.dsl.field import Field, Value, Values
 from lolbin_rules.dsl.values import longest_unchanged, read_value
 
@@ -205,11 +205,11 @@ class _Dictionary:
 
     def __init__(self) -> None:
         self.values: list[Values] = [()]
-        self._entries: dict[Values, int] = {(): ABSENT}
+        self._entries: dict[Hashable, int] = {(): ABSENT}
 
     def entry(self, values: Values) -> int:
         """The place of these values."""
-        found = self._entries.setdefault(values, len(self.values))
+        found = self._entries.setdefault(told_apart(values), len(self.values))
         if found == len(self.values):
             self.values.append(values)
         return found

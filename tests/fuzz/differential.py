@@ -40,6 +40,8 @@ _BATCH = 1000
 _SHRINKING_STEPS = 40
 _MOST_ALIKE = 3
 _FEW = 20
+_LIMIT = "Determinizing automaton"
+"""What the node says where a pattern is too complex for it."""
 _MOST_TOLD = 40
 
 
@@ -54,6 +56,7 @@ class Report:
         unsupported: clause -> queries that only the node answers, the engine says so.
         causes: what these are unsupported for, in words.
         stricter: queries of which the engine refuses a part that the node never looked at.
+        beyond: queries that the node could answer were they simpler; the engine has no such limit.
         differences: must be none.
     """
 
@@ -63,6 +66,7 @@ class Report:
     unsupported: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     stricter: int = 0
+    beyond: int = 0
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -72,7 +76,8 @@ class Report:
         return (
             f"{self.counted.total()} queries that count, {len(self.differences)} differences, "
             f"{self.unsupported.total()} unsupported by clause: {by_clause} ({self.asked} distinct asked, "
-            f"{self.refused} refused by both, {self.stricter} refused for what the node skipped)"
+            f"{self.refused} refused by both, {self.stricter} refused for what the node skipped, "
+            f"{self.beyond} beyond the node's limits)"
         )
 
     def shares(self) -> Iterator[str]:
@@ -169,6 +174,8 @@ class Differential:
         if unsupported := next((answer.unsupported for answer in engine.values() if answer.unsupported), ""):
             self.report.unsupported[_clause_in(unsupported)] += 1
             self.report.causes[_cause(unsupported)] += 1
+        elif _LIMIT in node.refused:
+            self.report.beyond += 1
         elif not _agree(node, engine):
             self._look_closer(kind, query)
         elif node.hits is None:

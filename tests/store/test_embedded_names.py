@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lolbin_rules.errors import StoreRejected, Unsupported
-from lolbin_rules.store.embedded import names
+from lolbin_rules.store.embedded import names, transaction
 from lolbin_rules.store.embedded.catalog import setting
 from lolbin_rules.store.embedded.json_text import part
 from lolbin_rules.store.port import Document, IndexTemplate, Key, Put
@@ -30,6 +30,13 @@ def test_ids_that_cannot_be_kept_are_rejected(small: Bench, name: str) -> None:
     assert verdicts(outcomes) == ["rejected", "created"]
     assert verdicts(small.store.put([Put(Document(Key("t-a", name), {}), None)])) == ["rejected"]
     assert small.store.get([Key("t-a", name)]) == [None]
+
+
+def test_documents_that_are_too_long_are_rejected(small: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elasticsearch takes no more than 100 MB at once; here, for the test, 1 kB."""
+    monkeypatch.setattr(transaction, "_LONGEST_SOURCE", 1000)
+    outcomes = small.store.create([Document(Key("t-a", "1"), {"x": "x" * 1000}), Document(Key("t-a", "2"), {"x": 1})])
+    assert verdicts(outcomes) == ["rejected", "created"]
 
 
 @pytest.mark.usefixtures("either_way")

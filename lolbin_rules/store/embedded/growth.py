@@ -148,7 +148,7 @@ class Growth:
         if self._indexer is not None:
             self._numbering.add(name, seq_no)
         if self._next_row % self._segment_rows == 0:
-            if self._indexer is not None:
+            if self._indexer is not None and self._indexer.size == self._segment_rows:
                 self.complete.append(Chunk(chunk, self._uuid, self._indexer, self._numbering))
             self._begin_chunk()
         return (seq, self.index_id, chunk, name, seq_no, earliest, latest, raw)

@@ -26,6 +26,7 @@ _MOST_BYTES = 32 << 20
 _BATCH = 16
 """Documents whose ids are looked up at once. Few, so that each is still in the processor's cache when it is taken."""
 _LONGEST_ID = 512
+_LONGEST_SOURCE = 100 << 20
 """Bytes, as in Elasticsearch."""
 
 _CREATED = Outcome(Verdict.CREATED)
@@ -98,6 +99,8 @@ class Transaction:
         problem = _problem(write.id)
         if problem is not None:
             return Outcome(Verdict.REJECTED, f"The id {write.id!r} cannot be written: {problem}. Choose another id.")
+        if len(write.raw) > _LONGEST_SOURCE:
+            return Outcome(Verdict.REJECTED, f"{write.where}/{write.id} has {len(write.raw)} bytes. Write less in one.")
         growth = self._by_name.get(write.where) or self._open(write.where)
         return growth if isinstance(growth, Outcome) else (write, growth)
 
