@@ -56,9 +56,9 @@ SETTINGS = {"number_of_shards": 1, "number_of_replicas": 0, "index.mapping.total
 MOST_STORED = 10_000
 
 
-def map_indices(store: Store, *patterns: str, mapping: Mapping[str, Any] = MAPPING, **settings: Any) -> None:
+def map_indices(store: Store, *patterns: str, mapping: Mapping[str, Any] = MAPPING) -> None:
     """Indices with these names, or patterns of names, will be mapped so once something is written to them."""
-    body = {"settings": {**SETTINGS, **settings}, "mappings": dict(mapping)}
+    body = {"settings": SETTINGS, "mappings": dict(mapping)}
     name = patterns[0].rstrip("*")
     assert store.prepare([IndexTemplate(name, patterns, 1, body)]) == [name], "another template has that name"
 

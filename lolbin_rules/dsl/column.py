@@ -54,6 +54,10 @@ class _Singles(Sequence[Values]):
         code = range(len(self))[index]
         return (self.value(code),) if code else ()
 
+    @abstractmethod
+    def entries(self, codes: Places) -> list[Values]:
+        """What several codes above 0 stand for."""
+
 
 class Numbers(_Singles):
     """A dictionary of single numbers, eight bytes each."""
@@ -76,6 +80,10 @@ class Numbers(_Singles):
         """See `_Singles.value`."""
         number: int | float = self.numbers[code - 1].item()
         return number
+
+    def entries(self, codes: Places) -> list[Values]:
+        """See `_Singles.entries`."""
+        return [(number,) for number in self.numbers[codes - 1].tolist()]
 
     def span(self, low: float, high: float) -> range:
         """The codes of the numbers from `low` to `high`, both inclusive."""
@@ -107,6 +115,11 @@ class Texts(_Singles):
         yield ()
         for text in self.listed():
             yield (text,)
+
+    def entries(self, codes: Places) -> list[Values]:
+        """See `_Singles.entries`."""
+        text, starts, ends = self.text, self.ends[codes - 1].tolist(), self.ends[codes].tolist()
+        return [(text[start:end],) for start, end in zip(starts, ends, strict=True)]
 
     def listed(self) -> list[str]:
         """All texts in order."""
@@ -183,6 +196,13 @@ class Column:
 def told_apart(values: Values) -> Hashable:
     """What is equal only for values that are the same: 0.0 and -0.0, which Python calls equal, are two numbers here."""
     return (values, str(values)) if 0.0 in values else values
+
+
+def entries_of(dictionary: Sequence[Values], codes: Places) -> list[Values]:
+    """What codes above 0 stand for in a dictionary of any kind."""
+    if isinstance(dictionary, _Singles):
+        return dictionary.entries(codes)
+    return [dictionary[code] for code in codes.tolist()]
 
 
 def code_type(entries: int) -> type[np.unsignedinteger]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lolbin_rules.dsl.clause import Clause
 from lolbin_rules.dsl.clause_graph import ClauseGraph, Kind, Node
-from lolbin_rules.dsl.column import ABSENT, Rows
+from lolbin_rules.dsl.column import Rows
 from lolbin_rules.dsl.lookup import Lookup
 from lolbin_rules.dsl.segment import Segment
 
@@ -124,20 +124,20 @@ class _Search:
         if rows is None:
             return self._by_codes(node, lookup)
         codes = lookup.codes[rows]
+        if not node.is_heavy:
+            return rows[lookup.table(node)[codes]]
         if _MANY * len(rows) < lookup.entries:
             few, of_rows = np.unique(codes, return_inverse=True)
             return rows[lookup.passing(node, few.astype(np.intp))[of_rows]]
         seen = np.zeros(lookup.entries, dtype=np.bool_)
         seen[codes] = True
-        distinct = np.flatnonzero(seen)
+        distinct = seen.nonzero()[0]
         seen[distinct] = lookup.passing(node, distinct)
         return rows[seen[codes]]
 
     def _by_codes(self, node: Node, lookup: Lookup) -> Rows | None:
         """The rows of the whole segment that have a passing code."""
         found = lookup.found(node)
-        if found is None:
-            found = np.flatnonzero(lookup.passing(node, np.arange(lookup.entries)))
         number = int(lookup.counts[found].sum())
         if number == self._segment.size:
             return None
@@ -145,7 +145,7 @@ class _Search:
             return lookup.rows_of(found)
         table = np.zeros(lookup.entries, dtype=np.bool_)
         table[found] = True
-        return np.flatnonzero(table[lookup.codes]).astype(np.uint32)
+        return table[lookup.codes].nonzero()[0].astype(np.uint32)
 
     def _any(self, node: Node, rows: Rows | None) -> Rows | None:
         found, left = np.zeros(self._segment.size, dtype=np.bool_), rows
@@ -157,7 +157,7 @@ class _Search:
             left = self._without(left, hits)
             if left is not None and not len(left):
                 return rows
-        return np.flatnonzero(found).astype(np.uint32)
+        return found.nonzero()[0].astype(np.uint32)
 
     def _at_least(self, node: Node, rows: Rows | None) -> Rows | None:
         times = np.zeros(self._segment.size, dtype=np.uint16)
@@ -177,7 +177,7 @@ class _Search:
         if not len(others):
             return rows
         flags = ~self._flags(others)
-        return np.flatnonzero(flags).astype(np.uint32) if rows is None else rows[flags[rows]]
+        return flags.nonzero()[0].astype(np.uint32) if rows is None else rows[flags[rows]]
 
     def _flags(self, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         flags = np.zeros(self._segment.size, dtype=np.bool_)
@@ -192,7 +192,11 @@ class _Search:
 
     def _cost(self, node: Node) -> tuple[bool, int]:
         """What to begin with among conjuncts: lookups before questions, few rows before many."""
-        return node.is_heavy, self._estimate(node)
+        return node.is_heavy and not self._is_quick(node), self._estimate(node)
+
+    def _is_quick(self, node: Node) -> bool:
+        lookup = self._lookup(node.field) if node.field is not None else None
+        return lookup is not None and lookup.is_quick(node)
 
     def _estimate(self, node: Node) -> int:
         """About how many rows of the whole segment match, never far too few."""
@@ -203,21 +207,19 @@ class _Search:
 
     def _new_estimate(self, node: Node) -> int:
         size = self._segment.size
+        if node.field is not None:
+            lookup = self._lookup(node.field)
+            if lookup is None:
+                return size if _is_true_of_nothing(node) else 0
+            return size if node.is_heavy and not lookup.is_quick(node) else lookup.count(node)
+        children = map(self._estimate, node.children)
         match node.kind:
-            case Kind.LEAF:
-                lookup = self._lookup(node.field or "")
-                if lookup is None:
-                    return 0
-                found = lookup.found(node)
-                return size - int(lookup.counts[ABSENT]) if found is None else int(lookup.counts[found].sum())
             case Kind.EVERY:
-                return min((self._estimate(child) for child in node.children), default=size)
+                return min(children, default=size)
             case Kind.AT_LEAST:
-                return min(size, sum(self._estimate(child) for child in node.children))
-            case Kind.NOT:
-                return size
+                return min(size, sum(children))
             case _:
-                return 0
+                return size if node.kind is Kind.NOT else 0
 
 
 _NO_ROWS: Rows = np.zeros(0, dtype=np.uint32)

@@ -40,7 +40,7 @@ _BATCH = 1000
 _SHRINKING_STEPS = 40
 _MOST_ALIKE = 3
 _FEW = 20
-_LIMIT = "Determinizing automaton"
+_LIMIT = "failed to create query: Determinizing"
 """What the node says where a pattern is too complex for it."""
 _MOST_TOLD = 40
 

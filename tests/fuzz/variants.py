@@ -190,10 +190,13 @@ class _Maker:
         self._add(made, _OPTIONS_OF_A_TEMPLATE)
         if made.get("match") == "^year\\d$":
             made["match_pattern"] = "regex"
-        if not made.keys() & {"match", "path_match", "match_mapping_type"} and self._chance(0.9):
+        if not made.keys() & {"match", "path_match", "match_mapping_type", "unmatch_mapping_type"} and self._chance(
+            0.9
+        ):
             made["match"] = "*"
         kind = self._random.choice(("{dynamic_type}", *_TYPES, "", ""))
         mapping: dict[str, Any] = self._leaf(kind) if kind else {}
+        mapping.pop("null_value", None)  # nulls that were there before the field was mapped stay without a value
         if "object" in str(made.get("match_mapping_type")):
             mapping = self._random.choice(
                 ({"type": "object"}, {"dynamic": "false"}, {"enabled": False, "type": "object"})
