@@ -25,7 +25,7 @@ _MATCHERS = ("match", "unmatch", "path_match", "path_unmatch")
 _PARAMETERS = frozenset(
     {*_MATCHERS, "match_mapping_type", "unmatch_mapping_type", "match_pattern", "mapping", "runtime"}
 )
-_CONDITIONS = ("match", "path_match", "match_mapping_type")
+_CONDITIONS = ("match", "path_match", "match_mapping_type", "unmatch_mapping_type")
 _DATE_FORMATS = ("||".join(DEFAULT_FORMATS), "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis")
 _DYNAMIC_TYPE = ("{dynamic_type}", "{dynamicType}")
 _VECTOR_SIZES = range(128, 4097)

@@ -20,6 +20,7 @@ from lolbin_rules.dsl.evaluate import Evaluator, evaluate
 from lolbin_rules.dsl.field import Values
 from lolbin_rules.dsl.predicates import Between, Caseless, Present, Wildcard
 from lolbin_rules.dsl.segment import MemorySegment
+from lolbin_rules.dsl.stored_column import pack, unpack
 
 FIELDS = ("a", "b", "c", "unknown")
 EVERYTHING = Every()
@@ -143,6 +144,9 @@ def test_columns_say_the_same_as_documents(
 ) -> None:
     """Any clauses over any rows, over all of them and within some."""
     segment = segment_of(rows)
+    if data.draw(st.booleans()):  # as from a file
+        packed = {field: pack(column) for field in FIELDS if (column := segment.column(field))}
+        segment = MemorySegment({field: unpack(stored) for field, stored in packed.items() if stored}, len(rows))
     named = {str(number): clause for number, clause in enumerate([*clauses, Every((clauses[0], *clauses[1:2]))])}
     expected = {name: [i for i, row in enumerate(rows) if matches(clause, row)] for name, clause in named.items()}
     found = evaluate(named, segment)

@@ -143,7 +143,7 @@ class Differential:
     def _ask(self, source: Queries, queries: int, most_differences: int) -> None:
         seen: set[str] = set()
         while self.report.counted.total() < queries and len(self.report.differences) < most_differences:
-            size = min(_BATCH, max(20, int(1.6 * (queries - self.report.counted.total()))))
+            size = min(_BATCH, max(20, queries // 5))
             made: dict[str, tuple[str, Query]] = {}
             for kind in source.wanted(self.report.counted, size):
                 query = source.make(kind)
