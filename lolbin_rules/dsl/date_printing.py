@@ -88,10 +88,8 @@ def date_printer(formats: str, zone: tzinfo = UTC) -> Callable[[int], str]:
     def print_date(ms: int) -> str:
         moment = _moment(ms, zone)
         if pattern != _ISO and not _FIRST_PLAIN_YEAR <= moment.year <= _LAST_PLAIN_YEAR:
-            raise Unsupported(
-                f'The embedded store cannot print the year {moment.year} in the format "{formats}" as Elasticsearch '
-                f"does, so it answers nothing. Exclude such dates, or use a format with all of the date and time."
-            )
+            what = f'cannot print the year {moment.year} in the format "{formats}" as Elasticsearch does'
+            raise Unsupported(f"The embedded store {what}. Exclude such dates, or print all of the date and time.")
         return "".join(printer(moment) for printer in printers)
 
     return print_date

@@ -20,7 +20,7 @@ from lolbin_rules.dsl.sort_fields import SortField, parse_sort
 from lolbin_rules.dsl.sort_keys import Ranks, keys_of
 from lolbin_rules.errors import StoreRejected
 
-__all__ = ["Ordering", "SortField", "SortedRow", "parse_sort", "sort_rows"]
+__all__ = ["Ordering", "SortField", "SortedRow", "parse_sort"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,48 +38,37 @@ class SortedRow:
     key: tuple[Any, ...]
 
 
-def sort_rows(
-    sort: Sequence[SortField],
-    mapping: IndexMapping,
-    segment: Segment,
-    rows: Rows,
-    *,
-    limit: int | None = None,
-    after: Sequence[Any] | None = None,
-) -> list[SortedRow]:
-    """Rows in order.
-
-    Args:
-        sort: what to order by, the most important first.
-        mapping: what the segment's fields are.
-        segment: where the rows are.
-        rows: which rows.
-        limit: at most so many, the first ones.
-        after: only rows after these sort values (`search_after`).
-
-    Raises:
-        StoreRejected: Elasticsearch would refuse the sort for this index, or the values it is to begin after.
-        Unsupported: the field cannot be sorted by here.
-    """
-    ordering = Ordering(sort, mapping, segment, rows)
-    return [ordering.sorted_row(place) for place in ordering.places(limit, after)]
-
-
 class Ordering:
-    """Rows of one segment under a sort."""
+    """Rows of one segment under a sort.
+
+    Attributes:
+        ranks: for each sort field, the most important first, one number per row; less comes earlier.
+    """
 
     def __init__(self, sort: Sequence[SortField], mapping: IndexMapping, segment: Segment, rows: Rows) -> None:
+        """Order these rows of a segment, the fields of which are mapped so.
+
+        Raises:
+            StoreRejected: Elasticsearch would refuse the sort for this index.
+            Unsupported: the field cannot be sorted by here.
+        """
         self._rows = rows
         self._keys = [keys_of(field, mapping, segment, rows) for field in sort]
         self.ranks: list[Ranks] = [keys.ranks for keys in self._keys]
-        """For each sort field one number per row; less comes earlier."""
 
-    def places(self, limit: int | None = None, after: Sequence[Any] | None = None) -> list[int]:
-        """The places in `rows` of those that come first, in order."""
+    def first(self, limit: int | None = None, after: Sequence[Any] | None = None) -> list[SortedRow]:
+        """Rows in order.
+
+        Args:
+            limit: at most so many, the first ones.
+            after: only rows after these sort values (`search_after`).
+
+        Raises:
+            StoreRejected: `after` are no sort values of these fields.
+        """
         chosen = np.arange(len(self._rows)) if after is None else np.flatnonzero(self._later(after))
         order = np.lexsort([ranks[chosen] for ranks in reversed(self.ranks)]) if self.ranks else np.arange(len(chosen))
-        places: list[int] = chosen[order[:limit]].tolist()
-        return places
+        return [self.sorted_row(place) for place in chosen[order[:limit]].tolist()]
 
     def sorted_row(self, place: int) -> SortedRow:
         """The row at a place in `rows`."""

@@ -20,7 +20,7 @@ from lolbin_rules.dsl.column import Column
 from lolbin_rules.dsl.evaluate import evaluate
 from lolbin_rules.dsl.indexer import Indexer
 from lolbin_rules.dsl.mapping import IndexMapping
-from lolbin_rules.dsl.order import parse_sort, sort_rows
+from lolbin_rules.dsl.order import Ordering, parse_sort
 from lolbin_rules.dsl.parse import parse
 from lolbin_rules.dsl.segment import MemorySegment
 from lolbin_rules.errors import StoreRejected, Unsupported
@@ -72,7 +72,7 @@ class Index:
         found = [
             (row.key, first + row.row, row.values)
             for first, segment in self.segments
-            for row in sort_rows(fields, self.mapping, segment, evaluate({"q": clause}, segment)["q"])
+            for row in Ordering(fields, self.mapping, segment, evaluate({"q": clause}, segment)["q"]).first()
         ]
         return [[str(number), values] for _, number, values in sorted(found, key=lambda each: each[0])]
 

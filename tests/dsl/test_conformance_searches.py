@@ -17,7 +17,7 @@ from lolbin_rules.dsl.column import Rows
 from lolbin_rules.dsl.evaluate import evaluate
 from lolbin_rules.dsl.indexer import Indexer
 from lolbin_rules.dsl.mapping import IndexMapping
-from lolbin_rules.dsl.order import SortedRow, parse_sort, sort_rows
+from lolbin_rules.dsl.order import Ordering, SortedRow, parse_sort
 from lolbin_rules.dsl.parse import parse
 from lolbin_rules.dsl.segment import FileSegment, MemorySegment, Segment, write_segment
 from lolbin_rules.errors import StoreRejected
@@ -66,7 +66,7 @@ class Searched:
         sort, found = parse_sort(body["sort"]), list[tuple[int, SortedRow]]()
         for first, segment in self.segments:
             rows, after = self.rows(segment, body), body.get("search_after")
-            some = sort_rows(sort, self.mapping, segment, rows, limit=body["size"], after=after)
+            some = Ordering(sort, self.mapping, segment, rows).first(body["size"], after)
             found += [(first, row) for row in some]
         found.sort(key=lambda pair: pair[1].key)
         return [[NAMES[first + row.row], row.values] for first, row in found[: body["size"]]]

@@ -13,7 +13,7 @@ from lolbin_rules.dsl.column import Column
 from lolbin_rules.dsl.evaluate import evaluate
 from lolbin_rules.dsl.indexer import Indexer
 from lolbin_rules.dsl.mapping import IndexMapping
-from lolbin_rules.dsl.order import SortField, parse_sort, sort_rows
+from lolbin_rules.dsl.order import Ordering, SortField, parse_sort
 from lolbin_rules.dsl.parse import parse
 from lolbin_rules.dsl.segment import MemorySegment
 from lolbin_rules.errors import StoreRejected, Unsupported
@@ -44,7 +44,7 @@ class Index:
         return [
             (found.key, str(first + found.row), found.values)
             for first, segment in self.segments.items()
-            for found in sort_rows(sort, self.mapping, segment, evaluate({"q": clause}, segment)["q"], after=after)
+            for found in Ordering(sort, self.mapping, segment, evaluate({"q": clause}, segment)["q"]).first(after=after)
         ]
 
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_sorted_by_is_refused_by_name(sort: Any, what: str) -> No
     """What Elasticsearch could do and this cannot."""
     mapping = IndexMapping({"properties": {"n": {"type": "long"}, "f": {"type": "flattened"}}})
     with pytest.raises(Unsupported, match=what):
-        sort_rows(parse_sort(sort), mapping, MemorySegment({}, 1), np.zeros(1, np.uint32))
+        Ordering(parse_sort(sort), mapping, MemorySegment({}, 1), np.zeros(1, np.uint32))
 
 
 def test_a_limit_takes_the_first() -> None:
@@ -96,6 +96,6 @@ def test_a_limit_takes_the_first() -> None:
     segment = MemorySegment({"n": Column.of([(2,), (1,), (), (1,), (3, 0)])}, 5)
     mapping = IndexMapping({"properties": {"n": {"type": "long"}}})
     rows = np.array([0, 1, 2, 3, 4], dtype=np.uint32)
-    assert [found.row for found in sort_rows([SortField("n")], mapping, segment, rows, limit=3)] == [4, 1, 3]
-    assert [found.row for found in sort_rows([SortField("n")], mapping, segment, rows[1:4])] == [1, 3, 2]
-    assert [found.row for found in sort_rows([], mapping, segment, rows[1:4], limit=2)] == [1, 2]
+    assert [found.row for found in Ordering([SortField("n")], mapping, segment, rows).first(3)] == [4, 1, 3]
+    assert [found.row for found in Ordering([SortField("n")], mapping, segment, rows[1:4]).first()] == [1, 3, 2]
+    assert [found.row for found in Ordering([], mapping, segment, rows[1:4]).first(2)] == [1, 2]

@@ -114,14 +114,15 @@ class FieldValues:
         kind = self._unmapped if field is None else KIND_OF_TYPE[field.type]
         filler = None if self._missing is None else self.read(self._missing, kind, field.formats if field else ())
         if field is None:
-            if filler is None:
-                return None
-            self._kinds.add(kind)
-            return Spread(np.arange(len(rows)), np.zeros(len(rows), np.intp), [filler], kind)
+            return None if filler is None else self._of_unmapped(rows, filler)
         self._learn(field, Kind.FRACTION if isinstance(filler, float) else kind)
         column = _column(self._options, field, part)
         reader = _Reader(column, rows, _conversion(field), keeps_repeats=keeps_repeats and kind.is_number)
         return reader.spread(filler, kind)
+
+    def _of_unmapped(self, rows: Rows, filler: Value) -> Spread:
+        self._kinds.add(self._unmapped)
+        return Spread(np.arange(len(rows)), np.zeros(len(rows), np.intp), [filler], self._unmapped)
 
     def everything(self, part: Part) -> list[Value]:
         """Every value in the segment of a part, of all its rows."""
