@@ -150,6 +150,9 @@ class _Reader:
             return self._plain(token.text[1:-1])
         if token.kind not in {Kind.LIMIT, Kind.TO}:
             raise self._unexpected(token)
+        if _ESCAPED.sub("", token.text).endswith("\\"):
+            # Within brackets a backslash does not keep a limit from ending at a blank.
+            raise fault(self._query, token.position, "a limit cannot end with a backslash")
         return None if token.text == "*" else self._plain(token.text)
 
     def _weight(self) -> None:

@@ -135,8 +135,8 @@ def constant(field: Field, pattern: str, *, is_caseless: bool) -> Clause:
 
 
 def _identity(value: Any) -> tuple[type, Any]:
-    """Values are the same only if their types are: 1, 1.0 and true are written differently."""
-    return type(value), value
+    """Values are the same only if their types are: 1, 1.0 and true are written differently, and so are 0.0 and -0.0."""
+    return type(value), (value or repr(value))
 
 
 def _caseless(term: Term, field: Field) -> Test:
