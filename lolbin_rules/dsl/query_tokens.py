@@ -72,7 +72,7 @@ _RANGE_PATTERNS = {
     Kind.TO: r"TO",
     Kind.END_IN: r"\]",
     Kind.END_OUT: r"\}",
-    Kind.LIMIT_QUOTED: r'"(?:\\"|[^"])++"',
+    Kind.LIMIT_QUOTED: r'"(?:\\"|[^"])+"',
     Kind.LIMIT: r"[^ \]}]+",
 }
 

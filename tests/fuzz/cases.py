@@ -1,7 +1,8 @@
 """Small cases that the fuzzer once found differences in, with what a real node answers.
 
 `python tests/fuzz/cases.py --url http://127.0.0.1:9200` asks a node about every case in `cases.json` again and writes
-down what it says; a new case needs only a name, mappings, documents and queries.
+down what it says, with `--only TEXT` about those with the text in their name. A new case needs only a name, mappings,
+documents and queries.
 """
 
 from __future__ import annotations
@@ -82,11 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Record all cases anew."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:9200", help="of the node")
+    parser.add_argument("--only", default="", help="a part of the names of the cases that are recorded")
     asked = parser.parse_args(arguments)
     cases = read_cases()
     with Elasticsearch(asked.url, request_timeout=60) as client:
         for case in cases:
-            record(client, case)
+            if asked.only in case.name:
+                record(client, case)
     CASES.write_text("[\n" + ",\n".join(_lines(case) for case in cases) + "\n]\n", encoding="utf-8")
 
 
