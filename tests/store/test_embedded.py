@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lolbin_rules.store.embedded import EmbeddedStore, search
+from lolbin_rules.store.embedded import EmbeddedStore, rows, seal, search
 from lolbin_rules.store.port import Document, IndexTemplate, Key, Put, Scan, Seen
 from store.bench import ALL, Bench, hits_of, verdicts
 from store.conftest import SMALL, open_embedded
@@ -113,6 +113,30 @@ def test_columns_and_single_documents_have_the_same_answers(
     assert answers[0] == answers[1]
     assert all(answers[0].values())
     assert {name for hit in answers[0]["hits"] for name in hit.names} == QUERIES.keys()
+
+
+@pytest.mark.usefixtures("columns_only")
+@pytest.mark.parametrize("seed", range(2))
+def test_the_writers_columns_are_those_of_its_documents(
+    folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chunk under way is read from what its writer has; a store that wrote nothing reads it from the documents."""
+    read: list[object] = []
+
+    def every_row(*asked: Any) -> Any:
+        read.append(asked)
+        return rows.every_row(*asked)
+
+    monkeypatch.setattr(seal, "every_row", every_row)
+    writer = open_embedded(folder, segment_rows=1024)
+    mixed(Bench(writer, "t-"), seed)
+    answers = all_answers(Bench(writer, "t-"))
+    assert not read
+    reader = open_embedded(folder)
+    assert all_answers(Bench(reader, "t-")) == answers
+    assert read
+    reader.close()
+    writer.close()
 
 
 @pytest.mark.usefixtures("columns_only")

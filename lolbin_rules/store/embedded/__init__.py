@@ -21,6 +21,7 @@ from lolbin_rules.store.embedded.catalog import Catalogs
 from lolbin_rules.store.embedded.database import SEGMENT_ROWS, Database
 from lolbin_rules.store.embedded.deadline import Stop
 from lolbin_rules.store.embedded.documents import Event, Writer
+from lolbin_rules.store.embedded.growth import Growths
 from lolbin_rules.store.embedded.holdings import Holdings
 from lolbin_rules.store.embedded.retention import Retention
 from lolbin_rules.store.embedded.scan import Scanner
@@ -82,8 +83,9 @@ class EmbeddedStore:
             self._database = Database(folder, self._stop, is_durable=is_durable, segment_rows=segment_rows)
             stack.callback(self._database.close)
             self._catalogs = Catalogs()
-            self._sealer = Sealer(self._database, folder / "segments")
-            self._writer = Writer(self._database, self._sealer.seal)
+            growths = Growths()
+            self._sealer = Sealer(self._database, growths, folder / "segments")
+            self._writer = Writer(self._database, growths, self._sealer.seal)
             holdings = Holdings(
                 self._database, self._sealer, self._stop, self._now_ms, catalogs=self._catalogs, clauses=Clauses()
             )

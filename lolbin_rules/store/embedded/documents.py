@@ -12,7 +12,7 @@ import orjson
 from lolbin_rules.errors import StoreError, StoreRejected
 from lolbin_rules.store.embedded.catalog import Catalog
 from lolbin_rules.store.embedded.database import Database
-from lolbin_rules.store.embedded.growth import Chunk, Growth
+from lolbin_rules.store.embedded.growth import Chunk, Growths
 from lolbin_rules.store.embedded.json_text import encode, part
 from lolbin_rules.store.embedded.transaction import PRIMARY_TERM, Transaction, Write, is_id
 from lolbin_rules.store.port import Document, Key, Outcome, Put, Seen, Stored, Verdict
@@ -22,23 +22,20 @@ __all__ = ["Event", "Writer", "get"]
 Event: TypeAlias = tuple[str, str, bytes, Mapping[str, Any]]
 """Index, id, source as JSON that `orjson` reads, and what it reads."""
 
-_MOST_GROWTHS = 64
-_MOST_WITH_COLUMNS = 8
-
 
 class Writer:
     """Writes documents; any number of threads may share it.
 
     Args:
         database: where to.
+        growths: what is known of the indices.
         seal: told of every chunk that is complete, after it was committed.
     """
 
-    def __init__(self, database: Database, seal: Callable[[Chunk], None]) -> None:
+    def __init__(self, database: Database, growths: Growths, seal: Callable[[Chunk], None]) -> None:
         self._database = database
+        self._growths = growths
         self._seal = seal
-        self._growths: dict[int, Growth] = {}
-        """By the number of the index, the one used last at the end. Touched within write transactions only."""
 
     def create(self, documents: Sequence[Document]) -> list[Outcome]:
         """See `Store.create`."""
@@ -64,11 +61,10 @@ class Writer:
         for first in rest:
             transaction = None
             try:
-                with self._database.writing() as connection:
-                    transaction = Transaction(connection, self._database.segment_rows, self._growths)
+                with self._database.writing() as connection, self._growths.held() as growths:
+                    transaction = Transaction(connection, self._database.segment_rows, growths)
                     transaction.run(chain([first], rest))
                     self._database.note_written(transaction.size)
-                    self._limit()
             except StoreError as error:
                 tried = len(transaction.outcomes) if transaction else 0
                 return outcomes + [Outcome(Verdict.UNAVAILABLE, str(error))] * max(1, tried)
@@ -76,13 +72,6 @@ class Writer:
             for chunk in transaction.complete:
                 self._seal(chunk)
         return outcomes
-
-    def _limit(self) -> None:
-        """Keep what is known of indices from growing without end."""
-        for index_id in list(self._growths)[:-_MOST_GROWTHS]:
-            del self._growths[index_id]
-        for growth in [each for each in self._growths.values() if each.has_columns][:-_MOST_WITH_COLUMNS]:
-            growth.forget_columns()
 
 
 def _prepared(document: Document, put: Put | None) -> Write | Outcome:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
@@ -19,7 +21,7 @@ from lolbin_rules.dsl.mapping import IndexMapping
 from lolbin_rules.dsl.reader import Reader
 from lolbin_rules.store.embedded.catalog import ROW_BITS
 
-__all__ = ["SEQ_NO", "SHARD", "TIMESTAMP", "UNITS", "Chunk", "Growth", "Numbering", "shard_of"]
+__all__ = ["SEQ_NO", "SHARD", "TIMESTAMP", "UNITS", "Chunk", "Growth", "Growths", "Numbering", "shard_of"]
 
 TIMESTAMP = "@timestamp"
 NANOS_PER_MILLI = 1_000_000
@@ -29,6 +31,8 @@ SEQ_NO: Final = "_seq_no"
 SHARD: Final = "_shard"
 """The number of the shard that a document is in; kept only where an index has several."""
 
+_MOST_GROWTHS = 64
+_MOST_WITH_COLUMNS = 8
 _NOTHING = -1
 _IN_USE = 0
 """The stamp of nothing that was ever saved."""
@@ -69,7 +73,7 @@ def _column(numbers: list[int]) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk that is complete, with its columns as they were written.
+    """A chunk, complete or under way, with its columns as they were written.
 
     Attributes:
         number: its number in the database.
@@ -82,6 +86,11 @@ class Chunk:
     index_uuid: str
     indexer: Indexer
     numbering: Numbering
+
+    @property
+    def size(self) -> int:
+        """How many documents it has."""
+        return self.indexer.size
 
     def columns(self) -> dict[str, Column]:
         """The columns by name."""
@@ -192,6 +201,13 @@ class Growth:
         """Whether the columns of the chunk under way are here."""
         return self._indexer is not None and self._indexer.size > 0
 
+    def under_way(self, stamp: int) -> Chunk | None:
+        """The chunk under way, where its columns are here and the index is in the state of this stamp."""
+        if self._indexer is None or stamp != self._stamp:
+            return None
+        chunk = (self.index_id << ROW_BITS | self._next_row) // self._segment_rows
+        return Chunk(chunk, self._uuid, self._indexer, self._numbering)
+
     def _begin_chunk(self) -> None:
         """Keep columns from here on, if this is where a chunk begins."""
         is_first = self._next_row % self._segment_rows == 0
@@ -231,3 +247,39 @@ class Growth:
         # Nearly all documents have one text there, and nothing copied to it: that is read without the reader.
         is_plain = field is not None and is_own and field.type == "date" and not self._has_copies
         self._plain_formats = field.formats if field is not None and is_plain else ()
+
+
+class Growths:
+    """What this program knows of the indices that it writes to; any number of threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_index: dict[int, Growth] = {}
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[dict[int, Growth]]:
+        """For one write transaction: the growths by the number of the index, the one used last at the end."""
+        with self._lock:
+            try:
+                yield self._by_index
+            finally:
+                self._limit()
+
+    def under_way(self, index_id: int, stamp: int) -> tuple[Mapping[str, Column], int] | None:
+        """The columns of an index's chunk under way and how many rows they have; None where they are not here.
+
+        Args:
+            index_id: the number of the index.
+            stamp: of the state of the index that is asked for.
+        """
+        with self._lock:
+            growth = self._by_index.get(index_id)
+            chunk = growth.under_way(stamp) if growth else None
+            return (chunk.columns(), chunk.size) if chunk else None
+
+    def _limit(self) -> None:
+        """Keep what is known of indices from growing without end."""
+        for index_id in list(self._by_index)[:-_MOST_GROWTHS]:
+            del self._by_index[index_id]
+        for growth in [each for each in self._by_index.values() if each.has_columns][:-_MOST_WITH_COLUMNS]:
+            growth.forget_columns()

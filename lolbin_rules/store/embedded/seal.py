@@ -28,7 +28,7 @@ from lolbin_rules.store.embedded import errors
 from lolbin_rules.store.embedded.catalog import ROW_BITS
 from lolbin_rules.store.embedded.database import Database
 from lolbin_rules.store.embedded.deadline import Deadline
-from lolbin_rules.store.embedded.growth import Chunk, Numbering
+from lolbin_rules.store.embedded.growth import Chunk, Growths, Numbering
 from lolbin_rules.store.embedded.rows import Stretch, every_row
 from lolbin_rules.store.embedded.views import ChunkView, Sealed
 
@@ -65,11 +65,13 @@ class Sealer:
 
     Args:
         database: what knows of them.
+        growths: what is known of chunks under way.
         folder: where their files are, one folder for each index.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, growths: Growths, folder: Path) -> None:
         self._database = database
+        self._growths = growths
         self._folder = folder
         self._per_index = (1 << ROW_BITS) // database.segment_rows
         self._building = threading.Lock()
@@ -80,7 +82,7 @@ class Sealer:
     def seal(self, chunk: Chunk) -> None:
         """Keep the columns of a chunk that was just completed; where that fails, they are built when needed."""
         columns = chunk.columns()
-        self._keep(chunk.number, chunk.index_uuid, _Columns(columns, chunk.indexer.size))
+        self._keep(chunk.number, chunk.index_uuid, _Columns(columns, chunk.size))
 
     def view(
         self, connection: sqlite3.Connection, stretch: Stretch, ids: frozenset[str] | None, deadline: Deadline
@@ -165,12 +167,17 @@ class Sealer:
             deadline.check()
         with contextlib.ExitStack() as held:
             held.callback(self._building.release)
-            columns = _columns(connection, stretch, deadline)
+            columns = self._as_written(stretch) or _columns(connection, stretch, deadline)
         if stretch.is_complete:
             self._keep(stretch.chunk, stretch.index.uuid, columns)
         else:
             self._remember(stretch, columns.in_memory())
         return columns.in_memory()
+
+    def _as_written(self, stretch: Stretch) -> _Columns | None:
+        """The columns of a chunk under way, if this program has written it and nobody else has since."""
+        found = None if stretch.is_complete else self._growths.under_way(stretch.index.id, stretch.index.stamp)
+        return _Columns(*found) if found and found[1] == stretch.size else None
 
     def _keep(self, chunk: int, index_uuid: str, columns: _Columns) -> None:
         """Write a segment's file, under a name that none ever had, and make it known."""
