@@ -219,8 +219,10 @@ class _Reader:
         predefined = self._predefined()
         if predefined:
             return predefined
+        # Lucene reads an escaped backslash as it reads a class: a dash behind it begins no range.
+        is_backslash = self._pattern.startswith("\\\\", self._position)
         low = self._character()
-        if not self._take("-"):
+        if is_backslash or not self._take("-"):
             return self._either_case(low)
         high = self._character()
         if low > high:

@@ -15,7 +15,7 @@ from lolbin_rules.dsl.parse.arguments import boolean, check_names, check_rewrite
 from lolbin_rules.dsl.parse.context import Context
 from lolbin_rules.dsl.parse.dates import Calendar, Limit, read_zone
 from lolbin_rules.dsl.parse.exists import exists, has
-from lolbin_rules.dsl.parse.families import KEYWORDS, TEXTS
+from lolbin_rules.dsl.parse.families import DATES, KEYWORDS, TEXTS
 from lolbin_rules.dsl.parse.faults import rejected, unsupported
 from lolbin_rules.dsl.parse.full_text import Matching, counted, leniently, match, word_clauses
 from lolbin_rules.dsl.parse.marked import Marked
@@ -201,17 +201,25 @@ class _Compiler:
             is_low = comparison[1].startswith(">")
             return self._span(run.field, limit if is_low else Limit(), Limit() if is_low else limit)
         fields = self._fields(run.field)
-        if not fields:
-            return NONE
-        fields = [field for field in fields if field.type not in TEXTS or words(run.text)]
-        if not fields:
-            return None
+        some = [field for field in fields if field.type not in TEXTS or words(run.text)]
+        if not some:
+            return None if fields else NONE
+        return self._word(run, some)
+
+    def _word(self, run: Run, fields: Sequence[Field]) -> _Found:
         kind = self._options.kind
         if len(fields) == 1 and fields[0].type in TEXTS and kind in {"best_fields", "most_fields", "cross_fields"}:
             return self._marked(fields[0], run.text)
         if self._options.matching.minimum is not None and kind in {"cross_fields", "bool_prefix"}:
             raise unsupported(_CLAUSE, f"[minimum_should_match] with the type {kind}", "Leave out one of them.")
+        if fields[0].type in DATES and self._is_zoned(run, fields):
+            return self._span(run.field, Limit(run.text), Limit(run.text))
         return in_fields(kind, self._each, fields, run.text, self._context)
+
+    def _is_zoned(self, run: Run, fields: Sequence[Field]) -> bool:
+        """Whether a date is read in the time zone: in phrases, and in a list of fields, it is read in UTC."""
+        is_named = run.field is not None or self._options.default is not None
+        return is_named and len(fields) == 1 and self._options.calendar.zone is not None
 
     def _marked(self, field: Field, text_of: str) -> _Found:
         """The words of one text field side by side, as `minimum_should_match` counts them."""

@@ -38,11 +38,12 @@ def part(source: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
 
 def _part(source: Mapping[str, Any], prefix: str, fields: Sequence[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
+    below = tuple(f"{field}." for field in fields)
     for key, value in source.items():
         name = f"{prefix}{key}"
-        if any(name == field or name.startswith(f"{field}.") for field in fields):
+        if name in fields or name.startswith(below):
             kept[key] = value
-        elif any(field.startswith(f"{name}.") for field in fields):
+        elif isinstance(value, Mapping | list) and any(field.startswith(f"{name}.") for field in fields):
             found = _inner(value, f"{name}.", fields)
             if found:
                 kept[key] = found
