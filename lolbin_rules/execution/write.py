@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from lolbin_rules.alert import fields
@@ -120,9 +121,9 @@ class AlertWriter:
         for stretch, hits in found:
             with stretch.course.isolated("Making alerts of hits"):
                 items += self._items(stretch, hits)
-        items = self._within_caps(self._without_alert(items))
+        items, there = self._within_caps(self._without_alert(items))
         alerts = _openers(items)
-        settled = self._create(alerts)
+        settled = self._create(alerts, there)
         for key, item in alerts.items():
             _count(item, settled[key])
         standing = [item for item in items if _stands(item, settled.get(item.alert))]
@@ -165,8 +166,11 @@ class AlertWriter:
         slot_start = event_time(membership.source, fields.SLOT_START)
         return Key(monthly_index(f"{self._prefix}-alerts", slot_start), membership.source[fields.UUID])
 
-    def _within_caps(self, items: Sequence[Item]) -> list[Item]:
-        """What may be written; of a stretch over its cap only what is there already, and new alerts up to the cap."""
+    def _within_caps(self, items: Sequence[Item]) -> tuple[list[Item], dict[Key, Stored]]:
+        """What may be written, and what was seen to be there already.
+
+        Of a stretch over its cap that is only what is there, and new alerts up to the cap.
+        """
         kept: list[Item] = []
         crowded: dict[int, list[Item]] = {}
         for stretch, its in _by_stretch(items):
@@ -175,15 +179,17 @@ class AlertWriter:
             else:
                 crowded[id(stretch)] = its
         keys = list(dict.fromkeys(item.alert for its in crowded.values() for item in its))
-        there = {stored.key for stored in self._store.get(keys, ["@timestamp"]) if stored} if keys else set()
+        there = {stored.key: stored for stored in self._store.get(keys, PROOF) if stored} if keys else {}
         for its in crowded.values():
-            kept += _up_to_cap(its, there)
-        return kept
+            kept += _up_to_cap(its, there.keys())
+        return kept, there
 
-    def _create(self, openers: Mapping[Key, Item]) -> dict[Key, Settled]:
-        """Write the alerts; what became of each."""
+    def _create(self, openers: Mapping[Key, Item], there: Mapping[Key, Stored]) -> dict[Key, Settled]:
+        """Write the alerts but those that are there; what became of each."""
+        settled = {key: _judged(item, there[key]) for key, item in openers.items() if key in there}
+        openers = {key: item for key, item in openers.items() if key not in there}
         alerts = {key: alert for key, item in openers.items() if (alert := _built(item))}
-        settled = {key: Settled(Fate.REFUSED, "it could not be built") for key in openers.keys() - alerts.keys()}
+        settled |= {key: Settled(Fate.REFUSED, "it could not be built") for key in openers.keys() - alerts.keys()}
         outcomes = self._write({key: alert.source for key, alert in alerts.items()})
         settled |= {key: Settled(FATES[outcome.verdict], outcome.reason) for key, outcome in outcomes.items()}
         settled |= self._bury({key: alerts[key] for key in alerts if settled[key].fate is Fate.REFUSED}, settled)
@@ -202,18 +208,7 @@ class AlertWriter:
             found = self._store.get(list(openers), PROOF)
         except StoreError as error:  # raised here, it would hide the alerts that were created beside these
             return dict.fromkeys(openers, Settled(Fate.UNAVAILABLE, str(error)))
-        settled: dict[Key, Settled] = {}
-        for (key, item), stored in zip(openers.items(), found, strict=True):
-            course = item.stretch.course
-            if stored is None:
-                settled[key] = Settled(Fate.UNAVAILABLE, "its id was taken, and then it was gone")
-            elif not item.is_stood_for_by(stored):
-                settled[key] = Settled(Fate.COLLISION, f"{key.index}/{key.id} stands for another event")
-            elif stored.source.get(fields.EXECUTION_UUID) == course.execution.uuid and key.id not in course.created:
-                settled[key] = Settled(Fate.CREATED)
-            else:
-                settled[key] = Settled(Fate.DUPLICATE)
-        return settled
+        return {key: _judged(item, stored) for (key, item), stored in zip(openers.items(), found, strict=True)}
 
     def _bury(self, alerts: Mapping[Key, Alert], refused: Mapping[Key, Settled]) -> dict[Key, Settled]:
         """Write what the index refuses again, without the copied source; the source goes to the dead letters first."""
@@ -251,6 +246,18 @@ class AlertWriter:
                 _leave_hole(item, outcome.reason)
 
 
+def _judged(item: Item, stored: Stored | None) -> Settled:
+    """What became of an alert whose id was taken, by what is under the id."""
+    course, key = item.stretch.course, item.alert
+    if stored is None:
+        return Settled(Fate.UNAVAILABLE, "its id was taken, and then it was gone")
+    if not item.is_stood_for_by(stored):
+        return Settled(Fate.COLLISION, f"{key.index}/{key.id} stands for another event")
+    if stored.source.get(fields.EXECUTION_UUID) == course.execution.uuid and key.id not in course.created:
+        return Settled(Fate.CREATED)
+    return Settled(Fate.DUPLICATE)
+
+
 def _openers(items: Iterable[Item]) -> dict[Key, Item]:
     """The alerts that the items stand for, each with the item that opens it; groups met before are left out."""
     openers: dict[Key, Item] = {}
@@ -267,7 +274,7 @@ def _by_stretch(items: Iterable[Item]) -> list[tuple[Stretch, list[Item]]]:
     return list(found.values())
 
 
-def _up_to_cap(items: Sequence[Item], there: set[Key]) -> list[Item]:
+def _up_to_cap(items: Sequence[Item], there: AbstractSet[Key]) -> list[Item]:
     """Items whose alert is there or fits the allowance; the first that does not ends the stretch."""
     stretch = items[0].stretch
     chosen = set(there) | stretch.course.groups
