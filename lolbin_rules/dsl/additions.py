@@ -68,6 +68,15 @@ class Additions:
         self._compare(node, definition)
         return node
 
+    def map_spread(self, parent: MappedObject, key: str) -> None:
+        """Map a key that has an object where there are no objects, if a dynamic template makes a field of it.
+
+        The keys of the object are fields of their own besides; nobody has values in this one yet.
+        """
+        definition = self._tree.dynamic.object(key, parent.full_name(key))
+        if definition.get("type", "object") != "object":
+            self._map(parent, key, definition)
+
     def map_scalar(self, parent: MappedObject, key: str, value: Any) -> None:
         """Map a key that has a value which is neither null nor an object or array, or check it against the others.
 

@@ -276,6 +276,8 @@ class Indexer:
             if mapped.has_subobjects:
                 self._take_planned(place, key, self._new_place(place, key), value)
             else:
+                if child is None:
+                    self._additions.map_spread(mapped, key)
                 self._take_spread(place, key, value)
         elif isinstance(child, MappedField) and not self._additions.is_new(child.name):
             self._take_open(place, key, child, value)

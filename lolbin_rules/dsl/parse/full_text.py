@@ -243,6 +243,8 @@ def _phrase(matching: Matching, field: Field, found: Sequence[str], *, has_prefi
         raise rejected(matching.clause, f"a phrase, and [{field.name}] is of type [{field.type}]")
     if matching.slop and len(set(found)) < len(found):
         raise unsupported(matching.clause, "[slop] and a word that is there twice", "Leave out [slop].")
+    if matching.slop and has_prefix and any(word.startswith(found[-1]) for word in found[:-1]):
+        raise unsupported(matching.clause, "[slop] and a word that begins as the last one does", "Leave out [slop].")
     return Leaf(field.name, Phrase(tuple(found), matching.slop, has_prefix))
 
 

@@ -64,6 +64,9 @@ def equal_number(clause: str, field: Field, value: Any, *, is_listed: bool = Fal
 def between_numbers(clause: str, field: Field, low: Limit, high: Limit) -> Test:
     """What is asked of a value to lie between the limits."""
     start = -math.inf if low.value is None else _lowest(clause, field, low)
+    is_whole = field.type not in FRACTIONS
+    if is_whole and low.value is not None and not low.is_included and start > _limits(field)[1]:
+        return Between(math.inf, -math.inf)  # Elasticsearch then does not look at the other limit, which may be none
     end = math.inf if high.value is None else _highest(clause, field, high)
     if field.type in _SIGNED:
         if start == end == 0 and math.copysign(1, start) > math.copysign(1, end):
