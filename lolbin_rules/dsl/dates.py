@@ -39,7 +39,7 @@ _ISO_OFFSET = re.compile(r"Z|([+-])([0-9]{2})(?::([0-5][0-9])(?::([0-5][0-9]))?|
 _EPOCH_NUMBER = re.compile(r"(-?)([0-9]{1,19})(?:\.([0-9]*))?")
 _EPOCHS = {"epoch_millis": (1000, 6), "epoch_second": (1, 9)}
 """Units in a second, and digits behind the point."""
-_DEAF = ("basic_date",)
+_DEAF = "basic_date"
 _STEP = re.compile(r"([/+-])(\d*)([yMwdhHms])")
 _FIXED_UNITS = {"h": 3600, "H": 3600, "m": 60, "s": 1}
 _DAY = 86_400
@@ -174,8 +174,8 @@ def _moment(text: str, formats: Sequence[str], zone: tzinfo | None, *, round_up:
             fields: Fields = {}
             is_read = read_all(elements_of(name), text, 0, fields) == len(text)
             days = LENIENT.get(name, "strict")
-            # As Elasticsearch does; of all formats, this one alone pays no heed to a time zone.
-            its_zone = None if formats == _DEAF else zone
+            # As Elasticsearch does; this format alone pays no heed to a time zone, unless it rounds up.
+            its_zone = None if name == _DEAF and not round_up else zone
             found = moment_of(fields, zone=its_zone, round_up=round_up, days=days) if is_read else None
         if found is not None:
             return found

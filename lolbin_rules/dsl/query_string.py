@@ -147,13 +147,13 @@ class _Reader:
     def _limit(self) -> str | None:
         token = self._token()
         if token.kind is Kind.LIMIT_QUOTED:
-            return self._plain(token.text[1:-1])
+            return _unless_open(self._plain(token.text[1:-1]))
         if token.kind not in {Kind.LIMIT, Kind.TO}:
             raise self._unexpected(token)
         if _ESCAPED.sub("", token.text).endswith("\\"):
             # Within brackets a backslash does not keep a limit from ending at a blank.
             raise fault(self._query, token.position, "a limit cannot end with a backslash")
-        return None if token.text == "*" else self._plain(token.text)
+        return _unless_open(self._plain(token.text))
 
     def _weight(self) -> None:
         self._token()
@@ -201,3 +201,8 @@ def _whole(slop: str | None) -> int | None:
 _FUZZINESS = re.compile(r"([0-2](\.0*)?|AUTO(:[0-9]+,[0-9]+)?)?")
 _MAKES = frozenset({Kind.STAR, Kind.PREFIX, Kind.WILD, Kind.REGEXP})
 _ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|[\s\S])")
+
+
+def _unless_open(limit: str) -> str | None:
+    """A star is no limit, even one in quotes or behind a backslash."""
+    return None if limit == "*" else limit

@@ -81,6 +81,8 @@ def between_numbers(clause: str, field: Field, low: Limit, high: Limit) -> Test:
 def _equal_whole(clause: str, field: Field, value: Any, *, is_strict: bool) -> int | None:
     if field.type in _DECIMALS and value in _NOT_FINITE:
         return None
+    if field.type in _DECIMALS and field.type != "_seq_no" and _has_fraction(value):
+        return None
     number = _number(clause, field, value)
     if math.isnan(number) or (math.isfinite(number) and number != math.floor(number)):
         return None
@@ -90,6 +92,15 @@ def _equal_whole(clause: str, field: Field, value: Any, *, is_strict: bool) -> i
     low, high = _limits(field)
     is_refused = is_strict and math.isfinite(number) and not low <= number <= high
     return _out_of_range(clause, field, value) if is_refused else None
+
+
+def _has_fraction(value: Any) -> bool:
+    """Whether Java reads a text as a floating-point number (`.5f` is one) that is not whole: then it equals none."""
+    try:
+        number = parse_double(value) if isinstance(value, str) else 0.0
+    except ValueError:
+        return False
+    return math.isfinite(number) and number % 1 != 0
 
 
 def _equal_fraction(clause: str, field: Field, value: Any, *, is_strict: bool) -> float | None:

@@ -197,7 +197,8 @@ class _Compiler:
             return self._exists(run.text)
         comparison = _COMPARISON.fullmatch(run.text)
         if comparison and (run.field is not None or self._options.default is not None):
-            limit = Limit(comparison[2], is_included=len(comparison[1]) > 1)
+            written = None if comparison[2] == "*" else comparison[2]  # a star, escaped as it is, is no limit
+            limit = Limit(written, is_included=len(comparison[1]) > 1)
             is_low = comparison[1].startswith(">")
             return self._span(run.field, limit if is_low else Limit(), Limit() if is_low else limit)
         fields = self._fields(run.field)
