@@ -4,7 +4,8 @@
 
     LolbinRulesError
     ├── RuleSetError         rule or list files are faulty; carries every fault of every file
-    ├── RenderError          a template of a rule could not be filled
+    ├── RenderError          a rule could not be made into a query
+    │   └── QueryError           the text of its query is at fault; carries the place in that text
     ├── SettingsError        the environment or the command line asks for something impossible
     └── StoreError           the store did not do what was asked
         ├── StoreUnavailable     it may do so later: try again
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Fault",
     "LolbinRulesError",
+    "QueryError",
     "RenderError",
     "RuleSetError",
     "SettingsError",
@@ -82,7 +84,40 @@ class RuleSetError(LolbinRulesError):
 
 
 class RenderError(LolbinRulesError):
-    """A Jinja2 template of a rule could not be parsed or filled."""
+    """A rule could not be made into a query: a Jinja2 template of it could not be filled, or its query is at fault."""
+
+
+class QueryError(RenderError):
+    """The text of a query (KQL, EQL ...) cannot be read, or cannot be asked.
+
+    Attributes:
+        what: what was found, without its place.
+        remedy: what to do.
+        line: 1-based, in the text of the query.
+        column: 1-based, in characters; one behind the last character where the text ends too early.
+        shown: the line itself with a caret below the place, on two lines.
+    """
+
+    def __init__(self, what: str, remedy: str, text: str, line: int, column: int) -> None:
+        self.what = what
+        self.remedy = remedy
+        self.line = line
+        self.column = column
+        self.shown = _shown(text, line, column)
+        super().__init__(f"line {line}, column {column}: {what}. {remedy}")
+
+
+_WIDEST = 100
+"""Characters of a line that are shown around a place in it."""
+
+
+def _shown(text: str, line: int, column: int) -> str:
+    whole = (text.split("\n")[line - 1 : line] or [""])[0]
+    start = max(0, column - 1 - _WIDEST // 2)
+    part = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in whole[start : start + _WIDEST]
+    )
+    return f"  {part}\n  {' ' * (column - 1 - start)}^"
 
 
 class SettingsError(LolbinRulesError):

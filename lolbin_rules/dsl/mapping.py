@@ -85,7 +85,11 @@ class IndexMapping:
         """The fields whose names, or aliases, match a pattern with `*`; metadata fields are not among them."""
         if "*" not in pattern:
             return self._resolved([] if pattern in _METADATA_FIELDS else [pattern])
-        return self._resolved(name for name in self._names() if matches_pattern(pattern, name))
+        return self._resolved(self.names_matching(pattern))
+
+    def names_matching(self, pattern: str) -> list[str]:
+        """The names of fields and aliases that match a pattern with `*`."""
+        return [name for name in self._names() if matches_pattern(pattern, name)]
 
     def is_lowercase(self, name: str) -> bool:
         """Whether it is a keyword with the built-in normalizer `lowercase` that keeps texts of 256 characters."""

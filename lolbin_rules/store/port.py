@@ -27,6 +27,7 @@ __all__ = [
     "Page",
     "Put",
     "Query",
+    "Rows",
     "Scan",
     "Seen",
     "Shard",
@@ -218,6 +219,21 @@ class Aggregated(_Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer to a query in ES|QL.
+
+    Attributes:
+        columns: the name and the type of each column, such as `("@timestamp", "date")`.
+        rows: each with one value per column: None, a scalar, or a list of scalars.
+        is_partial: some of what the query reads did not answer.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Any, ...], ...]
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FieldTypes:
     """What the indices behind some index expressions are and how they map some fields.
 
@@ -282,6 +298,20 @@ class Store(Protocol):
         """How many documents match `query`; an expression that matches no index counts nothing."""
         ...
 
+    def esql(self, query: str, condition: Query, *, within: timedelta) -> Rows:
+        """The answer to a query in ES|QL over the documents that match a condition.
+
+        StoreRejected where the store has no ES|QL, or the query is at fault.
+        """
+        ...
+
+    def eql(self, index: Sequence[str], body: Mapping[str, Any], *, within: timedelta) -> Mapping[str, Any]:
+        """The answer to Elasticsearch's own EQL search, as its documentation has it; indices may be missing.
+
+        StoreRejected where the store has no EQL search, or the query is at fault.
+        """
+        ...
+
     def create(self, documents: Sequence[Document]) -> list[Outcome]:
         """Write each document unless its id is taken: CREATED, EXISTS, REJECTED or UNAVAILABLE, in the order given.
 
@@ -301,7 +331,11 @@ class Store(Protocol):
         ...
 
     def field_types(self, index: Sequence[str], fields: Sequence[str]) -> FieldTypes:
-        """Which indices there are behind the expressions and how they map the fields."""
+        """Which indices there are behind the expressions and how they map the fields.
+
+        A name with `*` stands for every field that it fits, objects and metadata fields not among them: those are in
+        the answer besides, and the name itself is `UNMAPPED` everywhere.
+        """
         ...
 
     def refresh(self, index: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -433,6 +434,52 @@ def test_one_of_many_racers_wins(bench: Bench) -> None:
 # What there is
 
 
+def test_an_index_that_a_query_leaves_out_need_not_understand_it(bench: Bench) -> None:
+    """A value that one index could not compare is not even looked at there; the other query is asked of both."""
+    one = bench.index("one", {"a": {"type": "keyword"}})
+    other = bench.index("other", {"a": {"type": "ip"}})
+    bench.fill(one, {"a": "evil"}, {"a": "good"})
+    bench.fill(other, {"a": "::1"})
+    guarded = {"bool": {"filter": [{"terms": {"a": ["evil"]}}], "must_not": [{"terms": {"_index": [other]}}]}}
+    queries = {"guarded": guarded, "all": ALL}
+    found = {(hit.key.index, hit.key.id): hit.names for hit in bench.hits(one, other, queries=queries)}
+    assert found == {(one, "0"): {"guarded", "all"}, (one, "1"): {"all"}, (other, "0"): {"all"}}
+    counted = bench.store.count([one, other], guarded, within=SOON)
+    assert (counted.value, counted.is_whole) == (1, True)
+    answer = bench.store.aggregate([one, other], guarded, {"n": {"terms": {"field": "_index"}}}, within=SOON)
+    assert answer.is_whole
+    assert [bucket["key"] for bucket in answer.values["n"]["buckets"]] == [one]
+
+
+def test_a_pattern_stands_for_the_fields_that_it_fits(bench: Bench) -> None:
+    """Sub-fields and aliases are fields; objects and metadata are none, and what fits nothing is unmapped."""
+    one = bench.index(
+        "one",
+        {
+            "hash": {"properties": {"md5": {"type": "keyword"}, "size": {"type": "long"}, "more": {"properties": {}}}},
+            "hashed": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
+            "also": {"type": "alias", "path": "hash.md5"},
+        },
+    )
+    other = bench.index("other", {"hash": {"properties": {"md5": {"type": "ip"}}}})
+    bench.fill(one, {"hash": {"md5": "a", "size": 1}})
+    bench.fill(other, {"hash": {"md5": "::1"}})
+    md5 = {"keyword": frozenset({one}), "ip": frozenset({other})}
+    size = {"long": frozenset({one}), "unmapped": frozenset({other})}
+    unmapped = {"unmapped": frozenset({one, other})}
+    assert bench.store.field_types([one, other], ["hash.*"]).types == {
+        "hash.*": unmapped,
+        "hash.md5": md5,
+        "hash.size": size,
+    }
+    found = bench.store.field_types([one, other], ["*a*h*", "also", "_i*", "no*"]).types
+    assert found.keys() == {"*a*h*", "hash.md5", "hash.size", "hashed", "hashed.raw", "also", "_i*", "no*"}
+    assert found["also"] == {"keyword": frozenset({one}), "unmapped": frozenset({other})}
+    assert found["no*"] == unmapped
+    assert "ha*d" in bench.store.field_types([one], ["ha*d"]).types
+    assert bench.store.field_types([one], ["al*"]).types.keys() == {"al*", "also"}
+
+
 def test_field_types_are_told_by_index(bench: Bench) -> None:
     """Each type of a field names the indices that map it so; an index without the field is under `unmapped`."""
     one = bench.index(
@@ -582,3 +629,43 @@ def test_a_stopped_store_writes_nothing(bench: Bench) -> None:
     bench.store.stop()
     assert verdicts(bench.store.create([document, document])) == ["unavailable"] * 2
     assert verdicts(bench.store.put([Put(document, None)])) == ["unavailable"]
+
+
+# Languages that not every store has
+
+
+def answer_or_refusal(call: Callable[[], Any]) -> Any:
+    """What the store answers, or the text of its refusal."""
+    try:
+        return call()
+    except StoreRejected as error:
+        return str(error)
+
+
+def test_esql_is_answered_or_refused_by_name(bench: Bench) -> None:
+    """A server with the language gives rows of the documents that match the condition; other stores name a way out."""
+    index = bench.index("piped")
+    bench.fill(index, at(0, name="a", size=1), at(1, name="b", size=2), at(2, name="c", size=3))
+    query = f"FROM {index} METADATA _id, _index | SORT size DESC | KEEP _index, _id, name, size"
+    rows = answer_or_refusal(lambda: bench.store.esql(query, {"range": {"size": {"lte": 2}}}, within=SOON))
+    if isinstance(rows, str):
+        assert re.search(r"ES\|QL.*KQL or EQL", rows)
+        return
+    assert rows.columns == (("_index", "keyword"), ("_id", "keyword"), ("name", "keyword"), ("size", "long"))
+    assert rows.rows == ((index, "1", "b", 2), (index, "0", "a", 1))
+    assert not rows.is_partial
+    with pytest.raises(StoreRejected):
+        bench.store.esql(f"FROM {index} | NONSENSE", ALL, within=SOON)
+
+
+def test_eql_search_is_answered_or_refused_by_name(bench: Bench) -> None:
+    """A server with the search gives its answer as it is; other stores name the setting that does without it."""
+    index = bench.index("events")
+    bench.fill(index, at(0, name="a", size=1), at(1, name="b", size=2), at(2, name="c", size=3))
+    body = {"query": "sequence [any where size == 1] [any where size == 3]"}
+    answer = answer_or_refusal(lambda: bench.store.eql([index, bench.prefix + "nothing"], body, within=SOON))
+    if isinstance(answer, str):
+        assert re.search(r"EQL search.*eql_engine: own", answer)
+        return
+    (sequence,) = answer["hits"]["sequences"]
+    assert [event["_id"] for event in sequence["events"]] == ["0", "2"]

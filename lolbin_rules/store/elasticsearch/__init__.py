@@ -19,6 +19,7 @@ from lolbin_rules.store.elasticsearch.answers import all_shards_failed, shard_fa
 from lolbin_rules.store.elasticsearch.bulk import Writer
 from lolbin_rules.store.elasticsearch.connect import Connection, open_client
 from lolbin_rules.store.elasticsearch.fields import find_field_types
+from lolbin_rules.store.elasticsearch.languages import Languages
 from lolbin_rules.store.elasticsearch.request import Allowance, Ask, Requests, Retries, empty_if_missing, path_of
 from lolbin_rules.store.elasticsearch.scan import Scanner
 from lolbin_rules.store.port import (
@@ -32,6 +33,7 @@ from lolbin_rules.store.port import (
     Page,
     Put,
     Query,
+    Rows,
     Scan,
     Seen,
     Shard,
@@ -72,6 +74,7 @@ class ElasticsearchStore:
         self._requests = Requests(self._client, retries, connection.hide_secrets)
         self._scanner = Scanner(self._requests)
         self._writer = Writer(self._requests)
+        self._languages = Languages(self._requests)
         self._clock = clock
         self._has_no_cluster_clock = threading.Event()
 
@@ -90,6 +93,14 @@ class ElasticsearchStore:
         """See `Store.count`."""
         answer = self._search(index, query, {"track_total_hits": True}, within)
         return Counted(answer["hits"]["total"]["value"], shard_failures(answer), answer["timed_out"])
+
+    def esql(self, query: str, condition: Query, *, within: timedelta) -> Rows:
+        """See `Store.esql`."""
+        return self._languages.esql(query, condition, within)
+
+    def eql(self, index: Sequence[str], body: Mapping[str, Any], *, within: timedelta) -> Mapping[str, Any]:
+        """See `Store.eql`."""
+        return self._languages.eql(index, body, within)
 
     def create(self, documents: Sequence[Document]) -> list[Outcome]:
         """See `Store.create`; raises StoreForbidden only where the request as a whole is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,9 @@ def find_field_types(requests: Requests, index: Sequence[str], fields: Sequence[
         # Under an alias, `_resolve` lists closed indices as well; they are in neither set.
         listed = {expression: found & (answering | silent) for expression, found in listed.items()}
     indices = frozenset[str]().union(*listed.values())
-    types = {name: _types(told["fields"].get(name, {}), indices & answering) for name in fields}
-    doubtful = [name for name, found in types.items() if UNMAPPED in found]
+    names = list(dict.fromkeys([*fields, *(each for name in fields for each in _meant(name, told["fields"]))]))
+    types = {name: _types(told["fields"].get(name, {}), indices & answering) for name in names}
+    doubtful = [name for name, found in types.items() if UNMAPPED in found and "*" not in name]
     if doubtful:
         # Objects are told of only as parents of fields that are asked for.
         parents = _told(requests, where, [f"{name}.*" for name in doubtful])["fields"]
@@ -113,6 +115,22 @@ def _told(requests: Requests, where: str, fields: Sequence[str]) -> dict[str, An
     ask = Ask("POST", path_of(where, "_field_caps"), _NEEDS, parameters, {"fields": list(fields)}, _no_shards)
     told: dict[str, Any] = requests.send(ask)
     return told
+
+
+def _meant(name: str, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The fields that a pattern with `*` stands for, objects and metadata fields not among them."""
+    if "*" not in name:
+        return []
+    pattern = re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)
+    return [
+        each
+        for each, found in told.items()
+        if pattern.fullmatch(each) and not found.keys() & {"object", "nested"} and not _is_metadata(found)
+    ]
+
+
+def _is_metadata(told: Mapping[str, Mapping[str, Any]]) -> bool:
+    return any(capability.get("metadata_field") for capability in told.values())
 
 
 def _merged(*told: Mapping[str, Any]) -> dict[str, Any]:

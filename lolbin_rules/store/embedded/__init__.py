@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lolbin_rules.errors import Unsupported
 from lolbin_rules.store.embedded import documents
 from lolbin_rules.store.embedded.answers import Answers
 from lolbin_rules.store.embedded.asked import Clauses
@@ -38,6 +39,7 @@ from lolbin_rules.store.port import (
     Page,
     Put,
     Query,
+    Rows,
     Scan,
     Shard,
     ShardProgress,
@@ -108,6 +110,20 @@ class EmbeddedStore:
     def count(self, index: Sequence[str], query: Query, *, within: timedelta) -> Counted:
         """See `Store.count`."""
         return self._answers.count(index, query, within)
+
+    def esql(self, query: str, condition: Query, *, within: timedelta) -> Rows:  # noqa: ARG002 - as the port has it
+        """See `Store.esql`: refused."""
+        raise Unsupported(
+            "ES|QL is not supported by the embedded store. Run the rule on Elasticsearch (set ELASTICSEARCH_URL), or "
+            "write it in KQL or EQL."
+        )
+
+    def eql(self, index: Sequence[str], body: Mapping[str, Any], *, within: timedelta) -> Mapping[str, Any]:  # noqa: ARG002 - as above
+        """See `Store.eql`: refused."""
+        raise Unsupported(
+            "Elasticsearch's EQL search is not supported by the embedded store. Set eql_engine: own, which answers EQL "
+            "on any store."
+        )
 
     def create(self, documents: Sequence[Document]) -> list[Outcome]:
         """See `Store.create`."""

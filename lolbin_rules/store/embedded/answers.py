@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ class Answers:
         deadline = Deadline(self._holdings.stop, within)
         with self._holdings.database.reading() as connection:
             indices = self._holdings.catalogs.read(connection).resolve(index)
-            taken, failures = ask(indices, self._asked(query, self._holdings.now_ms()))
+            taken, failures = ask(indices, _request(query, self._holdings.now_ms()), self._asked)
             found = self._find(connection, taken, deadline)
             value = sum(len(each.every_row()) for each in found)
         return Counted(value, failures)
@@ -55,13 +55,12 @@ class Answers:
             indices = self._holdings.catalogs.read(connection).resolve(index)
             if not indices:
                 return Aggregated({})
-            taken, failures = ask(indices, self._asked(query, now_ms))
+            taken, failures = ask(indices, _request(query, now_ms), self._asked)
             parts = self._parts(connection, taken, deadline)
             return Aggregated(aggregate(aggregations, parts, now_ms), failures)
 
-    def _asked(self, query: Query, now_ms: int) -> Callable[[IndexMapping], Asked]:
-        request = Request({_ONLY: query}, {"match_all": {}}, now_ms)
-        return lambda mapping: Asked(request, mapping, self._holdings.clauses, frozenset())
+    def _asked(self, request: Request, mapping: IndexMapping) -> Asked:
+        return Asked(request, mapping, self._holdings.clauses, frozenset())
 
     def _find(
         self, connection: sqlite3.Connection, taken: Sequence[tuple[Index, Asked]], deadline: Deadline
@@ -80,6 +79,10 @@ class Answers:
             documents = found.documents
             hits = _Hits(connection, documents.index.name, documents.seqs)
             yield Part(documents.index.mapping, documents, found.every_row(), hits.hit, documents.index.name)
+
+
+def _request(query: Query, now_ms: int) -> Request:
+    return Request({_ONLY: query}, {"match_all": {}}, now_ms)
 
 
 class _Hits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,7 @@ from lolbin_rules.store.port import Query
 __all__ = ["Asked", "Clauses", "Request"]
 
 _FILTER = ""
+_NOTHING: Query = {"match_none": {}}
 _MOST_REMEMBERED = 4096
 """Clauses for one mapping."""
 
@@ -66,6 +67,28 @@ class Request:
     queries: Mapping[str, Query]
     condition: Query
     now_ms: int
+
+    def left_out(self, index: str) -> frozenset[str]:
+        """The names of queries that leave an index out in so many words, whatever else they say."""
+        return frozenset(name for name, query in self.queries.items() if _leaves_out(query, index))
+
+    def without(self, names: frozenset[str]) -> Request:
+        """The same with queries that match nothing in the place of some: those need not be understood then."""
+        if not names:
+            return self
+        return replace(self, queries={**self.queries, **dict.fromkeys(names, _NOTHING)})
+
+
+def _leaves_out(query: Query, index: str) -> bool:
+    """Whether it is a bool query with the index in a `must_not` of its own: Elasticsearch then looks no further."""
+    body = query.get("bool")
+    excluded = body.get("must_not") if isinstance(body, Mapping) else None
+    for clause in excluded if isinstance(excluded, list) else [excluded]:
+        terms = clause.get("terms") if isinstance(clause, Mapping) else None
+        names = terms.get("_index") if isinstance(terms, Mapping) else None
+        if isinstance(names, list) and index in names:
+            return True
+    return False
 
 
 class Asked:

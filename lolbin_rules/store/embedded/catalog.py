@@ -93,7 +93,9 @@ class Catalog:
         """See `Store.field_types`."""
         behind = {expression: self.resolve([expression]) for expression in dict.fromkeys(expressions)}
         indices = {index.name: index for found in behind.values() for index in found}.values()
-        types: dict[str, dict[str, set[str]]] = {name: {} for name in fields}
+        patterns = [name for name in fields if "*" in name]
+        meant = [name for each in patterns for index in indices for name in index.mapping.names_matching(each)]
+        types: dict[str, dict[str, set[str]]] = {name: {} for name in (*fields, *meant)}
         for name, found in types.items():
             for index in indices:
                 found.setdefault(index.mapping.types(name), set()).add(index.name)

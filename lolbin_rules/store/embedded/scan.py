@@ -206,11 +206,11 @@ class Scanner:
         holdings, queries = self._holdings, dict(request.queries)
         wanted = Request(queries, request.filter, holdings.now_ms())
 
-        def asked(mapping: IndexMapping) -> Asked:
+        def asked(part: Request, mapping: IndexMapping) -> Asked:
             field = _order_field(mapping, request.order_by)
-            return Asked(wanted, mapping, holdings.clauses, frozenset({field}) - {_UNORDERED})
+            return Asked(part, mapping, holdings.clauses, frozenset({field}) - {_UNORDERED})
 
-        taken, failures = ask(catalog.resolve(where), asked)
+        taken, failures = ask(catalog.resolve(where), wanted, asked)
         search = Search(connection, holdings.sealer, holdings.database.segment_rows, deadline)
         hits = Hits(queries, request.order_by, None if request.shard is None else request.shard.number)
         for index, answer in taken:

@@ -17,7 +17,7 @@ import orjson
 from lolbin_rules.dsl.column import Rows
 from lolbin_rules.dsl.mapping import IndexMapping
 from lolbin_rules.errors import StoreRejected
-from lolbin_rules.store.embedded.asked import Asked
+from lolbin_rules.store.embedded.asked import Asked, Request
 from lolbin_rules.store.embedded.catalog import Index
 from lolbin_rules.store.embedded.deadline import Deadline
 from lolbin_rules.store.embedded.rows import Row, Stretch, changed, count, rows_of, rows_within, stretches
@@ -50,22 +50,24 @@ class Found:
 
 
 def ask(
-    indices: Sequence[Index], asked: Callable[[IndexMapping], Asked]
+    indices: Sequence[Index], request: Request, asked: Callable[[Request, IndexMapping], Asked]
 ) -> tuple[list[tuple[Index, Asked]], tuple[ShardFailure, ...]]:
     """Put a request to indices: those that take it with what it means there, and the refusals of the others.
 
     Raises:
         StoreRejected: all of them refuse it.
     """
-    known_answers: dict[IndexMapping, Asked | StoreRejected] = {}
+    known_answers: dict[tuple[IndexMapping, frozenset[str]], Asked | StoreRejected] = {}
     taken, refused = [], []
     for index in indices:
-        if index.mapping not in known_answers:
+        left_out = request.left_out(index.name)
+        kind = (index.mapping, left_out)
+        if kind not in known_answers:
             try:
-                known_answers[index.mapping] = asked(index.mapping)
+                known_answers[kind] = asked(request.without(left_out), index.mapping)
             except StoreRejected as error:
-                known_answers[index.mapping] = error
-        answer = known_answers[index.mapping]
+                known_answers[kind] = error
+        answer = known_answers[kind]
         if isinstance(answer, StoreRejected):
             refused.append(ShardFailure(index.name, 0, str(answer), is_query_at_fault=True))
         else:
