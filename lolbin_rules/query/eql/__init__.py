@@ -1,0 +1,1 @@
+"""EQL: its grammar, its meaning as Query DSL, and the plan of its sequences."""
