@@ -11,9 +11,20 @@ from lolbin_rules.errors import RenderError
 from lolbin_rules.query.compiled import Compiled, Misfit
 from lolbin_rules.query.render import render
 from lolbin_rules.rule.model import Condition, NamedList, Rule, Scalar
+from lolbin_rules.rule.named_list import address_range
+from lolbin_rules.rule.refusal import Refusal
 from lolbin_rules.store.port import UNMAPPED, FieldTypes, Query
 
-__all__ = ["compile_match", "fields_of", "timestamp_misfits"]
+__all__ = [
+    "Clause",
+    "compile_match",
+    "equality_clause",
+    "fields_of",
+    "misfits_of",
+    "network_clause",
+    "timestamp_misfits",
+    "wildcard_clause",
+]
 
 # Elasticsearch's field capabilities name the family of a type: `constant_keyword` and `wildcard` fields are `keyword`
 # there, `match_only_text` is `text`.
@@ -72,18 +83,19 @@ def compile_match(rule: Rule, lists: Mapping[str, NamedList], types: FieldTypes)
     )
 
 
-def timestamp_misfits(types: FieldTypes, field: str) -> tuple[Misfit, ...]:
-    """The indices whose documents no window of time can find: the field is not there, or is no date."""
-    return _misfits(field, types.types.get(field, {}), DATES, "a date", may_lack=False)
+def timestamp_misfits(types: FieldTypes, field: str, *, may_lack: bool = False) -> tuple[Misfit, ...]:
+    """The indices whose documents no window of time can find: the field is no date, or is not there at all."""
+    return misfits_of(field, types.types.get(field, {}), DATES, "a date", may_lack=may_lack)
 
 
 def _is_unknown(types: FieldTypes, name: str) -> bool:
     return set(types.types.get(name, ())) == {UNMAPPED}
 
 
-def _misfits(
+def misfits_of(
     name: str, mapped: Mapped, fitting: Iterable[str], needed: str, *, may_lack: bool = True
 ) -> tuple[Misfit, ...]:
+    """The indices that map a field to another type than those that fit."""
     fit = {*fitting, UNMAPPED} if may_lack else {*fitting}
     return tuple(
         Misfit(name, found, needed, tuple(sorted(indices)))
@@ -103,9 +115,9 @@ def _clause(
         return _range(name, bounds, mapped)
     if condition.wildcard:
         patterns = [str(_filled(value, context)) for value in condition.wildcard]
-        return _wildcard(name, patterns, mapped, case_insensitive=condition.case_insensitive)
+        return wildcard_clause(name, patterns, mapped, case_insensitive=condition.case_insensitive)
     if condition.cidr:
-        return _networks(name, [_filled(value, context) for value in condition.cidr], mapped)
+        return network_clause(name, [_filled(value, context) for value in condition.cidr], mapped)
     return _listed(name, condition, lists, types, context)
 
 
@@ -117,12 +129,12 @@ def _listed(
     named = [lists[list_id] for list_id in condition.list]
     values = [_filled(value, context) for value in condition.any_of] + [value for one in named for value in one.values]
     if any(one.type == "cidr" for one in named):
-        return _networks(name, values, mapped)
+        return network_clause(name, values, mapped)
     if condition.case_insensitive and name + CASELESS in types.lowercase and all(map(_is_plain_text, values)):
         # The field's own type is still what decides whether a text can be asked of it.
         lowered = [str(value).lower() for value in values]
-        return Clause(_terms(name + CASELESS, lowered), misfits=_misfits(name, mapped, STRINGS | TEXTS, "keyword"))
-    return _equality(name, values, mapped, case_insensitive=condition.case_insensitive)
+        return Clause(_terms(name + CASELESS, lowered), misfits=misfits_of(name, mapped, STRINGS | TEXTS, "keyword"))
+    return equality_clause(name, values, mapped, case_insensitive=condition.case_insensitive)
 
 
 def _filled(value: Scalar, context: Mapping[str, Any]) -> Scalar:
@@ -139,23 +151,43 @@ def _range(name: str, bounds: Mapping[str, Any], mapped: Mapped) -> Clause:
     fitting = (
         DATES | {"ip"} | (NUMBERS if all(map(_is_number, bounds.values())) else frozenset()) if is_text else NUMBERS
     )
-    return Clause({"range": {name: dict(bounds)}}, misfits=_misfits(name, mapped, fitting, "a number, date or address"))
+    return Clause(
+        {"range": {name: dict(bounds)}}, misfits=misfits_of(name, mapped, fitting, "a number, date or address")
+    )
 
 
-def _wildcard(name: str, patterns: Sequence[str], mapped: Mapped, *, case_insensitive: bool) -> Clause:
+def wildcard_clause(name: str, patterns: Sequence[str], mapped: Mapped, *, case_insensitive: bool) -> Clause:
+    """The whole value of the field fits one of these patterns."""
     clauses = [{"wildcard": {name: _with_case({"value": pattern}, case_insensitive)}} for pattern in patterns]
-    return Clause(_any(clauses), misfits=_misfits(name, mapped, STRINGS, "keyword"))
+    return Clause(_any(clauses), misfits=misfits_of(name, mapped, STRINGS, "keyword"))
 
 
-def _networks(name: str, values: Sequence[Scalar], mapped: Mapped) -> Clause:
+def network_clause(name: str, values: Sequence[Scalar], mapped: Mapped) -> Clause:
+    """The field lies in one of these networks or ranges of addresses (`10.0.0.1-10.0.0.9`).
+
+    Raises:
+        RenderError: a value is neither.
+    """
     # On a keyword field a network is a text that no value equals: an exclusion would silently exclude nothing.
-    for value in values:
+    ranges = {value: _ends(value) for value in values}
+    networks = [value for value in values if not ranges[value]]
+    for value in networks:
         if not _is_address(value):
             raise RenderError(f"{value!r} of field {name} is no address or network")
-    return Clause(_terms(name, values), misfits=_misfits(name, mapped, {"ip"}, "type ip, to compare with networks"))
+    clauses = [_terms(name, networks)] if networks else []
+    clauses += [{"range": {name: {"gte": ends[0], "lte": ends[1]}}} for ends in ranges.values() if ends]
+    return Clause(_any(clauses), misfits=misfits_of(name, mapped, {"ip"}, "type ip, to compare with networks"))
 
 
-def _equality(name: str, values: Sequence[Scalar], mapped: Mapped, *, case_insensitive: bool) -> Clause:
+def _ends(value: Scalar) -> tuple[str, str] | None:
+    try:
+        return address_range(value) if isinstance(value, str) else None
+    except Refusal:
+        return None
+
+
+def equality_clause(name: str, values: Sequence[Scalar], mapped: Mapped, *, case_insensitive: bool) -> Clause:
+    """The field has one of these values; on a text field, it holds one of them as a phrase."""
     has_text = bool(TEXTS & mapped.keys())
     has_others = bool(mapped.keys() - TEXTS - {UNMAPPED}) or not has_text
     fits: dict[str, Callable[[Scalar], bool]] = {
@@ -174,7 +206,7 @@ def _equality(name: str, values: Sequence[Scalar], mapped: Mapped, *, case_insen
     if has_text:
         # On analysed text a value is a phrase; on a keyword field of another index the same clause is exact.
         clauses += [{"match_phrase": {name: value}} for value in values]
-    return Clause(_any(clauses), misfits=_misfits(name, mapped, fitting, needed))
+    return Clause(_any(clauses), misfits=misfits_of(name, mapped, fitting, needed))
 
 
 def _exact(name: str, values: Sequence[Scalar], *, case_insensitive: bool) -> Iterator[Query]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_serializer, model_validator
-from pydantic_core import InitErrorDetails
 
+from lolbin_rules.rule.findings import Finding, finding_details, together
 from lolbin_rules.rule.refusal import Refusal
 from lolbin_rules.rule.values import (
     TRUE_OR_FALSE,
@@ -94,7 +94,9 @@ class Condition(Frozen):
         try:
             condition = validate(written)
         except ValidationError as error:
-            raise (_together(error, refusal, written) if refusal else error) from None
+            if refusal is None:
+                raise
+            raise together(error, [finding_details(Finding((), refusal), written)]) from None
         if refusal:
             raise refusal
         return condition
@@ -149,13 +151,3 @@ def _bounds_refusal(written: Mapping[str, Any]) -> Refusal | None:
                 consequence="the condition could never hold",
             )
     return None
-
-
-def _together(error: ValidationError, refusal: Refusal, written: Any) -> ValidationError:
-    """What is wrong with single keys and with their combination, in one error."""
-    faults = [
-        InitErrorDetails(type=fault["type"], loc=fault["loc"], input=fault["input"], ctx=fault.get("ctx", {}))
-        for fault in error.errors(include_url=False)
-    ]
-    own = InitErrorDetails(type="value_error", loc=(), input=written, ctx={"error": refusal})
-    return ValidationError.from_exception_data(error.title, [*faults, own])

@@ -1,54 +1,77 @@
-"""What only shows when all files are seen together: ids given twice, lists that are not there."""
+"""What only shows when all files are seen together: ids given twice, lists and rules that are not there."""
 
 from __future__ import annotations
 
 import difflib
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.document import KIND
+from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
 from lolbin_rules.rule.refusal import Refusal, quoted
 from lolbin_rules.rule.ruleset import RuleSet
-from lolbin_rules.rule.yaml_syntax import Problem
+from lolbin_rules.rule.yaml_syntax import Place, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from lolbin_rules.errors import Fault
     from lolbin_rules.rule.document import Document
 
-__all__ = ["rule_set_of"]
+__all__ = ["Known", "rule_set_of"]
 
-Definition = TypeVar("Definition", Rule, NamedList)
+AnyDefinition = TypeVar("AnyDefinition", Rule, NamedList, ExceptionList)
 
 
-def rule_set_of(documents: Iterable[Document], strays: Iterable[Fault], known: Mapping[str, NamedList]) -> RuleSet:
+class Known(NamedTuple):
+    """What may be named besides what was read."""
+
+    lists: Mapping[str, NamedList]
+    exceptions: Mapping[str, ExceptionList]
+
+
+def rule_set_of(
+    documents: Iterable[Document], strays: Iterable[Fault], known: Known, now: datetime | None = None
+) -> RuleSet:
     """The rules and lists that nothing is wrong with, by themselves or together, and all faults.
 
     Args:
         documents: what was read.
         strays: the faults that belong to no document.
-        known: lists that rules may name besides those that were read.
+        known: what may be named besides.
+        now: the present time; without it nothing is said of exceptions that are over.
     """
     unique = _with_repeated_ids_refused(documents)
-    named = {document.id[0]: document for document in unique if document.id and document.source.model is NamedList}
-    checked = [_also_faulty(document, _unlisted(document, named, known)) for document in unique]
-    sound = {document.definition.id: document for document in checked if isinstance(document.definition, Rule)}
+    # Exception lists name lists, and rules name both: what is found of the one counts for the other.
+    for model in (ExceptionList, Rule):
+        there = _by_id(unique)
+        unique = [
+            _also_faulty(document, _not_there(document, there, known)) if document.source.model is model else document
+            for document in unique
+        ]
+    sound = {document.definition.id: document for document in unique if isinstance(document.definition, Rule)}
+    warnings = [warning for document in unique if not document.faults for warning in document.warnings]
     return RuleSet(
-        rules=_definitions(Rule, checked),
-        lists=MappingProxyType({**known, **_definitions(NamedList, checked)}),
-        faults=tuple(sorted({*strays, *(fault for document in checked for fault in document.faults)})),
-        warnings=tuple(sorted(warning for document in checked if not document.faults for warning in document.warnings)),
+        rules=_definitions(Rule, unique),
+        lists=MappingProxyType({**known.lists, **_definitions(NamedList, unique)}),
+        exceptions=MappingProxyType({**known.exceptions, **_definitions(ExceptionList, unique)}),
+        faults=tuple(sorted({*strays, *(fault for document in unique for fault in document.faults)})),
+        warnings=tuple(sorted([*warnings, *_of_no_rule(unique), *_over(unique, now)])),
         origin=MappingProxyType({rule_id: sound[rule_id].where for rule_id in sorted(sound)}),
     )
 
 
-def _definitions(model: type[Definition], documents: Sequence[Document]) -> Mapping[str, Definition]:
+def _definitions(model: type[AnyDefinition], documents: Sequence[Document]) -> Mapping[str, AnyDefinition]:
     """Rules or lists by their ids, in order."""
     found = {each.definition.id: each.definition for each in documents if isinstance(each.definition, model)}
     return MappingProxyType(dict(sorted(found.items())))
+
+
+def _by_id(documents: Sequence[Document]) -> Mapping[tuple[type, str], Document]:
+    return {(document.source.model, document.id[0]): document for document in documents if document.id}
 
 
 def _also_faulty(document: Document, faults: Iterable[Fault]) -> Document:
@@ -74,13 +97,49 @@ def _repeated(document: Document, same_id: Sequence[Document]) -> Iterator[Fault
         yield document.fault(Problem(document.id[1], refusal))
 
 
-def _unlisted(document: Document, named: Mapping[str, Document], known: Mapping[str, NamedList]) -> Iterator[Fault]:
-    """The lists that a rule names but cannot have."""
-    for list_id, place in document.listed:
-        if list_id in named and named[list_id].faults:
-            what = f"list {quoted(list_id)} has faults of its own, see {named[list_id].where}"
-            yield document.fault(Problem(place, Refusal(what, "Correct the list.")))
-        elif list_id not in named and list_id not in known:
-            close = difflib.get_close_matches(list_id, (*named, *known), n=1)
-            remedy = f"Did you mean {close[0]}?" if close else "Load the list along with the rule, or correct the id."
-            yield document.fault(Problem(place, Refusal(f"there is no list {quoted(list_id)}", remedy)))
+def _not_there(document: Document, there: Mapping[tuple[type, str], Document], known: Known) -> Iterator[Fault]:
+    """What a document names but cannot have. Rules with faults are there: their exceptions are right all the same."""
+    besides: Mapping[type, Iterable[str]] = {NamedList: known.lists, ExceptionList: known.exceptions}
+    faulty = {Place(fault.line, fault.column) for fault in document.faults}
+    for model, named_id, place in document.references:
+        if place in faulty:
+            continue
+        kind, found = KIND[model], there.get((model, named_id))
+        if found and found.faults and model is not Rule:
+            what = f"{kind} {quoted(named_id)} has faults of its own, see {found.where}"
+            yield document.fault(Problem(place, Refusal(what, f"Correct the {kind}.")))
+        elif not found and named_id not in besides.get(model, ()):
+            ids = [*(each for its, each in there if its is model), *besides.get(model, ())]
+            close = difflib.get_close_matches(named_id, ids, n=1)
+            along = f"Load the {kind} along with the {KIND[document.source.model]}, or correct the id."
+            remedy = f"Did you mean {close[0]}?" if close else along
+            yield document.fault(Problem(place, Refusal(f"there is no {kind} {quoted(named_id)}", remedy)))
+
+
+def _of_no_rule(documents: Sequence[Document]) -> Iterator[Fault]:
+    """The exception lists that apply to nothing."""
+    named = {reference.id for each in documents for reference in each.references if reference.model is ExceptionList}
+    for document in documents:
+        definition = document.definition
+        if isinstance(definition, ExceptionList) and not definition.rules and definition.id not in named:
+            refusal = Refusal(
+                "the list applies to no rule",
+                f"Name rules in it, or name it in a rule: exceptions: [{definition.id}].",
+                consequence="its exceptions have no effect",
+            )
+            yield document.fault(Problem(document.place, refusal))
+
+
+def _over(documents: Sequence[Document], now: datetime | None) -> Iterator[Fault]:
+    """The exceptions that no longer apply."""
+    for document in documents:
+        if now is None or not isinstance(document.definition, ExceptionList):
+            continue
+        for position, item in enumerate(document.definition.items):
+            if item.is_over(now):
+                refusal = Refusal(
+                    f"the exception {quoted(item.name)} is over since {item.expires:%Y-%m-%d %H:%M} UTC",
+                    "Remove it, or set a later date.",
+                    consequence="it no longer applies",
+                )
+                yield document.fault(Problem(document.ends[position], refusal))

@@ -1,4 +1,4 @@
-"""One file's text -> the rules or lists in it, each with its faults."""
+"""One file's text -> the rules, lists or exception lists in it, each with its faults."""
 
 from __future__ import annotations
 
@@ -6,31 +6,49 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import ValidationError
 
 from lolbin_rules.errors import Fault
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
 from lolbin_rules.rule.model_problems import problems_of
+from lolbin_rules.rule.query_text import read_queries
+from lolbin_rules.rule.references import Definition, Reference, entries_of, items_of, references
 from lolbin_rules.rule.refusal import Refusal, quoted, spoken
 from lolbin_rules.rule.suspicion import suspicions
 from lolbin_rules.rule.yaml_nodes import Node, Parsed, parse_yaml, plain
 from lolbin_rules.rule.yaml_syntax import Place, Problem, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping
 
-__all__ = ["Document", "Source", "fault_of", "read_documents"]
+__all__ = ["HOMES", "Definition", "Document", "Source", "fault_of", "read_documents"]
 
-Definition: TypeAlias = Rule | NamedList
-NOT_RUN: Final = {Rule: "the rule is not run", NamedList: "rules that use the list are not run"}
-KIND: Final = {Rule: "rule", NamedList: "list"}
+NOT_RUN: Final[Mapping[type[Definition], str]] = {
+    Rule: "the rule is not run",
+    NamedList: "rules that use the list are not run",
+    ExceptionList: "none of its exceptions is applied",
+}
+KIND: Final[Mapping[type[Definition], str]] = {Rule: "rule", NamedList: "list", ExceptionList: "exception list"}
+HOMES: Final[Mapping[type[Definition], str]] = {NamedList: "lists", ExceptionList: "exceptions"}
+"""The folders that hold something else than rules."""
+TELLING_KEYS: Final[Mapping[type[Definition], frozenset[str]]] = {
+    Rule: frozenset({"match", "query"}),
+    NamedList: frozenset({"values"}),
+    ExceptionList: frozenset({"items"}),
+}
+"""Keys that only one kind of definition has."""
+WITHOUT_EFFECT: Final[Mapping[type[Definition], str]] = {
+    Rule: "it is not run",
+    NamedList: "no condition can name it",
+    ExceptionList: "it is not applied",
+}
 WHOLE_FILE: Final = Place(0, 0)
 
 
 class Source(NamedTuple):
-    """A file as it was read: of rules, or of named lists."""
+    """A file as it was read: of rules, of named lists, or of exception lists."""
 
     path: str
     data: bytes
@@ -39,13 +57,14 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: a rule or list if nothing is wrong with it, and what is wrong otherwise.
+    """One document of a file: what it defines if nothing is wrong with it, and what is wrong otherwise.
 
     Attributes:
         source: the file.
         place: where the document begins.
         id: its id and where that is written, even of a faulty document, if it can be read.
-        listed: the ids of lists that its conditions name, and where.
+        references: the rules and lists that it names, and where.
+        ends: where each item of an exception list says until when it applies; where it begins if it does not say.
         definition: the rule or list; None if it is faulty.
         faults: what is wrong with it by itself.
         warnings: what looks wrong.
@@ -54,7 +73,8 @@ class Document:
     source: Source
     place: Place
     id: tuple[str, Place] | None
-    listed: tuple[tuple[str, Place], ...]
+    references: tuple[Reference, ...]
+    ends: tuple[Place, ...]
     definition: Definition | None
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
@@ -92,12 +112,12 @@ def read_documents(source: Source) -> tuple[tuple[Document, ...], tuple[Fault, .
         return (), (fault_of(source, text),)
     parsed = parse_yaml(text)
     if not parsed.documents and not parsed.problems:
-        nothing = Refusal("the file is empty", f"Write a {KIND[source.model]} into it, or remove it.")
+        nothing = Refusal("the file is empty", f"Write {_a(source.model)} into it, or remove it.")
         return (), (fault_of(source, Problem(WHOLE_FILE, nothing)),)
-    return _documents(source, parsed)
+    return _documents(source, parsed, text)
 
 
-def _documents(source: Source, parsed: Parsed) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
+def _documents(source: Source, parsed: Parsed, text: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
     """Each problem belongs to the last document that begins before it."""
     roots = [*parsed.documents, *([parsed.broken] if parsed.broken else [])]
     begins = [root.place for root in roots]
@@ -105,23 +125,27 @@ def _documents(source: Source, parsed: Parsed) -> tuple[tuple[Document, ...], tu
     for problem in parsed.problems:
         problems[bisect_right(begins, problem.place) - 1].append(problem)
     documents = (
-        _document(source, root, problems[number], is_broken=root is parsed.broken) for number, root in enumerate(roots)
+        _document(source, root, text, problems[number], is_broken=root is parsed.broken)
+        for number, root in enumerate(roots)
     )
     return tuple(documents), tuple(fault_of(source, problem) for problem in problems[-1])
 
 
-def _document(source: Source, root: Node, problems: list[Problem], *, is_broken: bool) -> Document:
+def _document(source: Source, root: Node, text: str, problems: list[Problem], *, is_broken: bool) -> Document:
     definition, refused = (None, []) if is_broken else _definition(root, source.model)
     identifier = _id(root)
     subject = _subject(source, identifier)
     places = {problem.place for problem in problems}
-    found = [*problems, *(problem for problem in refused if problem.place not in places)]
-    warnings = suspicions(definition, root) if isinstance(definition, Rule) and not found else ()
+    queries = read_queries(root, text) if source.model is Rule else ()
+    unread = [problem for query in queries for problem in query.problems]
+    found = [*problems, *(problem for problem in (*refused, *unread) if problem.place not in places)]
+    warnings = suspicions(definition, root, queries) if definition and not found else ()
     return Document(
         source=source,
         place=root.place,
         id=identifier,
-        listed=tuple(_listed_ids(root)),
+        references=tuple(references(source.model, root)),
+        ends=tuple(entries_of(item).get("expires", item).place for item in items_of(entries_of(root).get("items"))),
         definition=None if found else definition,
         faults=tuple(sorted({fault_of(source, problem, subject) for problem in found})),
         warnings=tuple(sorted({fault_of(source, problem, subject) for problem in warnings})),
@@ -138,50 +162,32 @@ def _definition(root: Node, model: type[Definition]) -> tuple[Definition | None,
 
 
 def _id(root: Node) -> tuple[str, Place] | None:
-    entries = _entries(root)
+    entries = entries_of(root)
     node = entries.get("id") or entries.get("rule_id")
     return (node.content, node.place) if node and isinstance(node.content, str) else None
 
 
 def _misplaced(root: Node, model: type[Definition]) -> Refusal | None:
-    """Why a document is not even the beginning of a rule or list."""
-    kind, keys = KIND[model], _entries(root).keys()
+    """Why a document is not even the beginning of what it should be."""
+    kind, keys = KIND[model], entries_of(root).keys()
     if root.content is None:
         return Refusal("the document is empty", "Remove the --- before it.")
     if not isinstance(root.content, dict):
         what = f"the document is {spoken(plain(root))}, not a mapping"
         return Refusal(what, f"Write one {kind} per document, as `key: value` lines; several are separated by ---.")
-    if model is Rule and "values" in keys and "match" not in keys:
-        return Refusal(
-            "this is a list, but not in a folder named lists",
-            "Move the file into a folder named lists.",
-            consequence="no condition can name it",
-        )
-    if model is NamedList and "match" in keys and "values" not in keys:
-        return Refusal(
-            "this is a rule, but in a folder named lists",
-            "Move the file out of the folder.",
-            consequence="it is not run",
-        )
+    if keys.isdisjoint(TELLING_KEYS[model]):
+        return next((_out_of_place(other, model) for other, telling in TELLING_KEYS.items() if keys & telling), None)
     return None
 
 
-def _entries(node: Node) -> dict[str, Node]:
-    return node.content if isinstance(node.content, dict) else {}
+def _out_of_place(found: type[Definition], expected: type[Definition]) -> Refusal:
+    """A rule among lists, a list among rules."""
+    where, remedy = f"in a folder named {HOMES.get(expected)}", "Move the file out of the folder."
+    if found in HOMES:
+        where, remedy = f"not in a folder named {HOMES[found]}", f"Move the file into a folder named {HOMES[found]}."
+    return Refusal(f"this is {_a(found)}, but {where}", remedy, consequence=WITHOUT_EFFECT[found])
 
 
-def _listed_ids(root: Node) -> Iterator[tuple[str, Place]]:
-    """The ids of lists that the conditions of a rule name, and where."""
-    entries = _entries(root)
-    for section in ("match", "exclude"):
-        for condition in _entries(entries.get(section, root)).values() if section in entries else ():
-            named = _entries(condition).get("list")
-            for node in _items(named):
-                if isinstance(node.content, str):
-                    yield node.content, node.place
-
-
-def _items(node: Node | None) -> Iterable[Node]:
-    if node is None:
-        return ()
-    return node.content if isinstance(node.content, list) else (node,)
+def _a(model: type[Definition]) -> str:
+    """`a rule`, `an exception list`."""
+    return f"{'an' if model is ExceptionList else 'a'} {KIND[model]}"

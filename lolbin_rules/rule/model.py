@@ -7,23 +7,46 @@ from these classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
-    BeforeValidator,
     Field,
+    ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
+    model_serializer,
+    model_validator,
 )
 
 from lolbin_rules.rule.condition import Condition
 from lolbin_rules.rule.duration import format_duration, format_lookback
-from lolbin_rules.rule.refusal import Refusal, spoken
+from lolbin_rules.rule.exception_list import ExceptionEntry, ExceptionId, ExceptionItem, ExceptionList, InnerEntry
+from lolbin_rules.rule.findings import finding_details, together
+from lolbin_rules.rule.history import Conditions, RuleTest, Version
+from lolbin_rules.rule.named_list import NamedList
+from lolbin_rules.rule.overrides import (
+    InvestigationFields,
+    RelatedIntegration,
+    RequiredField,
+    RiskScoreMapping,
+    Severity,
+    SeverityMapping,
+)
+from lolbin_rules.rule.refusal import Refusal
+from lolbin_rules.rule.rule_kinds import (
+    TYPED_KEYS,
+    AnyLanguage,
+    Language,
+    RuleTypeName,
+    kind_findings,
+    with_kind_defaults,
+)
+from lolbin_rules.rule.suppression import Suppression
 from lolbin_rules.rule.threat import Named, Subtechnique, Tactic, Technique, Threat
+from lolbin_rules.rule.type_keys import Cardinality, Filter, ThreatEntry, ThreatMapping, Threshold
 from lolbin_rules.rule.values import (
     TEXT,
     Duration,
@@ -39,77 +62,44 @@ from lolbin_rules.rule.values import (
     VariableName,
     WholeNumber,
     Within,
-    check_network,
 )
 
+if TYPE_CHECKING:
+    from pydantic import SerializerFunctionWrapHandler
+    from pydantic.functional_validators import ModelWrapValidatorHandler
+
 __all__ = [
+    "Cardinality",
     "Condition",
+    "ExceptionEntry",
+    "ExceptionItem",
+    "ExceptionList",
+    "InnerEntry",
+    "InvestigationFields",
+    "Language",
     "Named",
     "NamedList",
+    "RelatedIntegration",
+    "RequiredField",
+    "RiskScoreMapping",
     "Rule",
     "RuleTest",
+    "RuleTypeName",
     "Scalar",
     "Severity",
+    "SeverityMapping",
     "Subtechnique",
     "Suppression",
     "Tactic",
     "Technique",
     "Threat",
+    "ThreatEntry",
+    "ThreatMapping",
+    "Threshold",
     "Version",
 ]
 
-Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
-Conditions: TypeAlias = dict[FieldName, Condition]
-MissingFields: TypeAlias = Annotated[
-    Literal["suppress", "do_not_suppress"],
-    BeforeValidator(lambda value: "do_not_suppress" if value == "doNotSuppress" else value),
-    WithJsonSchema({"enum": ["suppress", "do_not_suppress", "doNotSuppress"]}),
-]
-
-
-class Suppression(Frozen):
-    """One alert stands for all events of a group within a slot of time.
-
-    Slots lie on a fixed grid of event time (multiples of their length since 1970), so that the same event always
-    belongs to the same slot.
-    """
-
-    group_by: tuple[FieldName, ...] = Field(
-        min_length=1,
-        description="Fields whose values together name the group; any number of them.",
-        examples=[["host.id", "process.name"]],
-    )
-    duration: Duration | None = Field(default=None, description="The length of a slot; without it the rule's interval.")
-    missing_fields: MissingFields = Field(
-        default="suppress",
-        validation_alias=AliasChoices("missing_fields", "missing_fields_strategy"),
-        description="What becomes of an event that lacks one of the fields: suppress groups it under `missing`, "
-        "do_not_suppress gives it an alert of its own.",
-    )
-
-
-class Version(Frozen):
-    """One earlier or present version of a rule: what it changed, and the logic that it replaced."""
-
-    version: Annotated[WholeNumber, Within(1)] = Field(description="The number of the version.", examples=[2])
-    changes: Text = Field(description="What this version changed.", examples=["Leaves out private networks."])
-    match: Conditions | None = Field(default=None, description="The `match` that this version replaced.")
-    exclude: Conditions | None = Field(default=None, description="The `exclude` that this version replaced.")
-    query: Text | None = Field(default=None, description="The `query` that this version replaced.")
-
-
-class RuleTest(Frozen):
-    """Events and how many alerts the rule must make of them; zero says that it must stay silent."""
-
-    name: Text = Field(description="What the case shows.", examples=["regsvr32 reaches a public address"])
-    events: tuple[dict[str, Any], ...] = Field(
-        min_length=1,
-        description="Events as documents; keys may be dotted.",
-        examples=[[{"event.category": "network", "process.name": "regsvr32.exe"}]],
-    )
-    alerts: Annotated[WholeNumber, Within(0)] = Field(
-        description="How many alerts the rule must make of them; 0 if it must stay silent.", examples=[1]
-    )
+ThreatLanguage: TypeAlias = Literal["kuery", "lucene"]
 
 
 class Rule(Frozen):
@@ -125,7 +115,9 @@ class Rule(Frozen):
         description="What the rule finds and why that matters.",
         examples=["regsvr32 loads scripts from the network past application control."],
     )
-    type: Literal["query"] = Field(default="query", description="How the rule looks for events.")
+    type: RuleTypeName = Field(
+        default="query", description="How the rule looks for events; it decides which of the other keys it has."
+    )
     enabled: TrueOrFalse = Field(default=True, description="false: the rule is checked and tested, but not run.")
     author: Annotated[tuple[Text, ...], OneOrMore()] = Field(
         min_length=1, description="Who wrote it.", examples=["Jane Doe"]
@@ -138,8 +130,9 @@ class Rule(Frozen):
         default=(), description="What each version changed, the present one included, and the logic it replaced."
     )
     index: Annotated[tuple[IndexPattern, ...], OneOrMore()] = Field(
+        default=(),
         min_length=1,
-        description="The indices that are searched; * is the wildcard.",
+        description="The indices that are searched; * is the wildcard. Types esql and machine_learning need none.",
         examples=[["winlogbeat-*", "logs-endpoint.events.*"]],
     )
     interval: Duration = Field(
@@ -165,16 +158,121 @@ class Rule(Frozen):
         description="The severity as a number: low 0-21, medium 22-47, high 48-73, critical 74-100.", examples=[21]
     )
     match: Conditions = Field(
+        default={},
         min_length=1,
-        description="What an event must hold: every one of these fields.",
+        description="What an event must hold: every one of these fields. Instead of query.",
         examples=[{"process.name": "regsvr32.exe"}],
     )
     exclude: Conditions = Field(default={}, description="What an event must not hold: none of these fields.")
+    query: Text | None = Field(
+        default=None,
+        description="What an event must hold, in the rule's language. Instead of match.",
+        examples=['process.name: "regsvr32.exe"'],
+    )
+    language: AnyLanguage = Field(
+        default=None, description="What query is written in; without it kuery, or what the type says (eql, esql)."
+    )
+    case_insensitive: TrueOrFalse = Field(
+        default=False, description="Compare ASCII letters without case; with a query in language kuery."
+    )
+    filters: tuple[Filter, ...] = Field(
+        default=(), description="Filters of Kibana, or clauses of Query DSL, that must hold besides."
+    )
+    saved_id: Text | None = Field(
+        default=None,
+        description="The id of a saved query in Kibana. It cannot be read from here: query holds its text.",
+        examples=["my-saved-query"],
+    )
+    event_category_override: FieldName | None = Field(
+        default=None, description="The field of an event's category in EQL; without it event.category."
+    )
+    timestamp_field: FieldName | None = Field(
+        default=None, description="The field that orders events in EQL; without it the rule's own time field."
+    )
+    tiebreaker_field: FieldName | None = Field(
+        default=None, description="The field that orders events of the same time in EQL, such as event.sequence."
+    )
+    eql_engine: Literal["own", "native"] = Field(
+        default="own", description="Who answers EQL: own works on any store, native asks Elasticsearch's EQL search."
+    )
+    threshold: Threshold | None = Field(
+        default=None,
+        description="How many events of a group make an alert.",
+        examples=[{"field": ["host.id"], "value": 10}],
+    )
+    new_terms_fields: tuple[FieldName, ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=3,
+        validation_alias=AliasChoices("new_terms_fields", "new_terms.fields"),
+        description="Fields whose values together must not have been seen before; one to three.",
+        examples=[["host.id", "process.name"]],
+    )
+    history_window_start: Lookback | None = Field(
+        default=None,
+        description="How far back a value must not have been seen to be new, such as now-14d.",
+        examples=["now-14d"],
+    )
+    threat_index: Annotated[tuple[IndexPattern, ...], OneOrMore()] = Field(
+        default=(), min_length=1, description="The indices of the indicators.", examples=[["logs-ti_*"]]
+    )
+    threat_mapping: tuple[ThreatMapping, ...] = Field(
+        default=(),
+        min_length=1,
+        description="How an event and an indicator are compared; one of the mappings must hold.",
+        examples=[[{"entries": [{"field": "destination.ip", "type": "mapping", "value": "threat.indicator.ip"}]}]],
+    )
+    threat_query: Text = Field(default="*:*", description="Which indicators count, in threat_language.")
+    threat_language: ThreatLanguage = Field(default="kuery", description="What threat_query is written in.")
+    threat_filters: tuple[Filter, ...] = Field(
+        default=(), description="Filters of Kibana, or clauses of Query DSL, that indicators must hold besides."
+    )
+    threat_indicator_path: FieldName = Field(
+        default="threat.indicator", description="The field of an indicator document that holds the indicator."
+    )
+    concurrent_searches: Annotated[WholeNumber, Within(1)] | None = Field(
+        default=None, description="Has no effect; Elastic's rules may give it."
+    )
+    items_per_search: Annotated[WholeNumber, Within(1)] | None = Field(
+        default=None, description="Has no effect; Elastic's rules may give it."
+    )
+    anomaly_threshold: Annotated[WholeNumber, Within(0, 100)] | None = Field(
+        default=None, description="The least score of an anomaly that makes an alert.", examples=[75]
+    )
+    machine_learning_job_id: Annotated[tuple[Text, ...], OneOrMore()] = Field(
+        default=(),
+        min_length=1,
+        description="The machine learning jobs whose anomalies are looked at.",
+        examples=["v3_windows_rare_user"],
+    )
     vars: dict[VariableName, Scalar] = Field(default={}, description="Values for the templates, as vars.<name>.")
     suppression: Suppression | None = Field(
         default=None,
         validation_alias=AliasChoices("suppression", "alert_suppression"),
         description="Let one alert stand for all events of a group within a slot of time.",
+    )
+    exceptions: tuple[ExceptionId, ...] = Field(
+        default=(),
+        validation_alias=AliasChoices("exceptions", "exceptions_list"),
+        description="The ids of the exception lists that apply to the rule, besides those that name the rule.",
+    )
+    timestamp_override: FieldName | None = Field(
+        default=None, description="The field that says when an event happened, such as event.ingested."
+    )
+    timestamp_override_fallback_disabled: TrueOrFalse = Field(
+        default=False, description="true: events without the timestamp_override field are left out."
+    )
+    severity_mapping: tuple[SeverityMapping, ...] = Field(
+        default=(), description="Severities of alerts by values of their events; the highest that fits is taken."
+    )
+    risk_score_mapping: tuple[RiskScoreMapping, ...] = Field(
+        default=(), description="Fields of the event that hold the alert's risk score."
+    )
+    rule_name_override: FieldName | None = Field(
+        default=None, description="The field of the event whose value becomes the name of the alert."
+    )
+    building_block_type: Literal["default"] | None = Field(
+        default=None, description="default: the alerts are for other rules to search, not for analysts to look at."
     )
     name_template: Text | None = Field(
         default=None, description="A Jinja2 template for the name of each alert; without it the rule's name."
@@ -186,7 +284,41 @@ class Rule(Frozen):
     false_positives: tuple[Text, ...] = Field(default=(), description="Harmless causes of the same events.")
     note: Annotated[str, TEXT] = Field(default="", description="How to investigate an alert, in Markdown.")
     setup: Annotated[str, TEXT] = Field(default="", description="What has to be logged for the rule to work.")
+    investigation_fields: InvestigationFields | None = Field(
+        default=None, description="The fields that an analyst should look at first."
+    )
+    related_integrations: tuple[RelatedIntegration, ...] = Field(
+        default=(), description="Integrations of Elastic's that ship the events; for information."
+    )
+    required_fields: tuple[RequiredField, ...] = Field(
+        default=(), description="Fields that the events should have; for information."
+    )
+    timeline_id: Text | None = Field(default=None, description="The id of a timeline template; for information.")
+    timeline_title: Text | None = Field(default=None, description="The title of it; for information.")
     tests: tuple[RuleTest, ...] = Field(default=(), description="Events with the number of alerts they must make.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fits_its_type(cls, value: Any, validate: ModelWrapValidatorHandler[Rule]) -> Rule:
+        if not isinstance(value, Mapping):
+            return validate(value)
+        findings = [finding_details(finding, value) for finding in kind_findings(value, cls, SPELLINGS)]
+        try:
+            rule = validate(with_kind_defaults(value))
+        except ValidationError as error:
+            raise (together(error, findings) if findings else error) from None
+        if findings:
+            raise ValidationError.from_exception_data(cls.__name__, findings)
+        return rule
+
+    @model_serializer(mode="wrap")
+    def _without_the_keys_of_other_types(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        defaults = {name: type(self).model_fields[name].default for name in TYPED_KEYS}
+        return {
+            name: value
+            for name, value in serialize(self).items()
+            if name not in TYPED_KEYS or getattr(self, name) != defaults[name]
+        }
 
     @field_validator("history")
     @classmethod
@@ -215,26 +347,22 @@ class Rule(Frozen):
             beside="interval",
         )
 
+    @field_validator("history_window_start")
+    @classmethod
+    def _history_reaches_behind_the_lookback(cls, start: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        lookback = info.data.get("lookback")
+        if start is None or lookback is None or start > lookback:
+            return start
+        raise Refusal(
+            f"history_window_start {format_lookback(start)} does not reach behind lookback {format_lookback(lookback)}",
+            "Use a longer one, such as now-14d.",
+            consequence="every value would be new",
+        )
 
-def _fits_type(value: Any, info: ValidationInfo) -> Any:
-    if info.data.get("type") != "cidr":
-        return value
-    if not isinstance(value, str):
-        raise Refusal(f"{spoken(value)} is no address or network", "Quote it, or set type: keyword.")
-    return check_network(value)
 
-
-class NamedList(Frozen):
-    """Values that several rules share: networks, program names."""
-
-    id: Identifier = Field(
-        description="The id by which conditions name the list: {list: <id>}.", examples=["private_networks"]
-    )
-    name: Text = Field(description="What the list is called.", examples=["Private networks"])
-    description: Annotated[str, TEXT] = Field(default="", description="What is in the list, and what is not.")
-    type: Literal["cidr", "keyword"] = Field(
-        description="cidr: addresses and networks; keyword: any values.", examples=["cidr"]
-    )
-    values: tuple[Annotated[Scalar, AfterValidator(_fits_type)], ...] = Field(
-        min_length=1, description="The values.", examples=[["10.0.0.0/8"]]
-    )
+SPELLINGS: Final[Mapping[str, str]] = {
+    str(spelling): name
+    for name, field in Rule.model_fields.items()
+    for spelling in (field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else [name])
+}
+"""Every name of a key of a rule, its own and Elastic's -> the key."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 from pydantic import AliasChoices, BaseModel
 
 from lolbin_rules.rule.condition import Condition
-from lolbin_rules.rule.refusal import NO_VALUE, Refusal, named, quoted, spoken
+from lolbin_rules.rule.refusal import KEY, NO_VALUE, Refusal, named, quoted, spoken
 from lolbin_rules.rule.yaml_nodes import find
 from lolbin_rules.rule.yaml_syntax import Problem
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["WITHOUT", "problems_of", "spellings_of"]
 
 Loc: TypeAlias = tuple[str | int, ...]
-KEY: Final = "[key]"  # what pydantic calls the key of a mapping, at the end of a location
 FEW: Final = 12
 WITHOUT: Final = {
     "id": "its alerts could not be told from those of other rules",
@@ -35,6 +34,32 @@ WITHOUT: Final = {
     "description": "nobody could tell what it finds",
     "author": "nobody could be asked about it",
     "license": "nobody could tell whether it may be shared",
+    "Cardinality.field": "nobody could tell what is counted",
+    "Cardinality.value": "any number of values would do",
+    "ExceptionEntry.type": "nobody could tell how the field is compared",
+    "ExceptionItem.entries": "every event would be left out",
+    "InnerEntry.type": "nobody could tell how the field is compared",
+    "RequiredField.type": "the field could not be checked",
+    "SeverityMapping.value": "the severity would fit every event",
+    "ThreatEntry.value": "the field would be compared with nothing",
+    "Threshold.value": "nobody could tell how many events make an alert",
+    "anomaly_threshold": "every anomaly would become an alert",
+    "entries": "nothing would be compared",
+    "field": "nothing would be compared",
+    "field_names": "an analyst would be shown nothing",
+    "history_window_start": "nobody could tell how long a value must not have been seen",
+    "items": "nothing would be left out",
+    "list": "the field would be compared with nothing",
+    "machine_learning_job_id": "there would be no anomalies to look at",
+    "new_terms_fields": "nobody could tell which values must be new",
+    "owner": "nobody could be asked whether it is still right",
+    "package": "nobody could tell which integration it is",
+    "reason": "nobody could tell whether it is still right",
+    "saved_id": "nobody could tell which query it was",
+    "threat_index": "there would be no indicators",
+    "threat_mapping": "every event would be compared with nothing",
+    "threshold": "every event would become an alert",
+    "value": "the field would be compared with nothing",
     "index": "there would be nothing to search",
     "severity": "its alerts could not be ranked",
     "risk_score": "its alerts could not be ranked",
@@ -49,7 +74,7 @@ WITHOUT: Final = {
     "type": "its values could not be checked",
     "values": "conditions that use it could never hold",
 }
-"""What would follow if a required key were missing or empty."""
+"""What would follow if a required key, of any model or of the one that is named, were missing or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +86,7 @@ class Finding:
         key: the key at fault, or whose value is; as it is written.
         model: what holds the key.
         value: what was found.
-        expected: the choices there are, in pydantic's words.
+        expected: the choices there are, in pydantic's words, or how many entries there may be.
     """
 
     kind: str
@@ -90,9 +115,8 @@ def _refusal(details: ErrorDetails, root: Node, model: type[BaseModel]) -> Refus
     if isinstance(own, Refusal):
         return own if loc[-1:] == (KEY,) or not keys else _with_key(own, keys[-1], holder)
     key = keys[-1] if keys else ""
-    return SENTENCES[details["type"]](
-        Finding(details["type"], key, holder, details["input"], context.get("expected", ""))
-    )
+    expected = str(context.get("expected", context.get("max_length", "")))
+    return SENTENCES[details["type"]](Finding(details["type"], key, holder, details["input"], expected))
 
 
 def _with_key(refusal: Refusal, key: str, model: type[BaseModel]) -> Refusal:
@@ -151,7 +175,12 @@ def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
 def _missing(finding: Finding) -> Refusal:
     examples = finding.model.model_fields[finding.key].examples
     example = f", such as {finding.key}: {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""
-    return Refusal(f"key {finding.key} is missing", f"Add it{example}.", consequence=WITHOUT[finding.key])
+    return Refusal(f"key {finding.key} is missing", f"Add it{example}.", consequence=_without(finding))
+
+
+def _without(finding: Finding) -> str:
+    key = next((names[0] for names in spellings_of(finding.model) if finding.key in names), finding.key)
+    return WITHOUT.get(f"{finding.model.__name__}.{key}") or WITHOUT.get(key, "")
 
 
 def _unknown(finding: Finding) -> Refusal:
@@ -177,8 +206,12 @@ def _choice(finding: Finding) -> Refusal:
 
 
 def _empty(finding: Finding) -> Refusal:
-    consequence = "the condition could never hold" if finding.model is Condition else WITHOUT.get(finding.key, "")
+    consequence = "the condition could never hold" if finding.model is Condition else _without(finding)
     return Refusal(f"{named(finding.key)} is empty", "Give at least one entry.", consequence=consequence)
+
+
+def _too_many(finding: Finding) -> Refusal:
+    return Refusal(f"{named(finding.key)} has more than {finding.expected} entries", "Remove the others.")
 
 
 def _expected(words: str, form: str) -> Callable[[Finding], Refusal]:
@@ -201,6 +234,7 @@ SENTENCES: Final[dict[str, Callable[[Finding], Refusal]]] = {
     "extra_forbidden": _unknown,
     "literal_error": _choice,
     "too_short": _empty,
+    "too_long": _too_many,
     "tuple_type": A_LIST,
     "dict_type": A_MAPPING,
     "model_type": lambda finding: (A_CONDITION if finding.model is Condition else A_MAPPING)(finding),

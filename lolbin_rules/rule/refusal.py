@@ -6,9 +6,10 @@ import json
 import re
 from typing import Any
 
-__all__ = ["NO_VALUE", "Refusal", "named", "quoted", "shortened", "spoken"]
+__all__ = ["KEY", "NO_VALUE", "Refusal", "named", "quoted", "shortened", "spoken"]
 
 LONGEST_QUOTE = 80
+KEY = "[key]"  # what pydantic calls the key of a mapping, at the end of a location
 NO_VALUE = "has no value"
 ORDINARY_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,80}")
 

@@ -6,17 +6,24 @@ import difflib
 import json
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lolbin_rules.errors import Fault, RuleSetError, SettingsError
+from lolbin_rules.rule.model import Rule
+from lolbin_rules.rule.rule_kinds import TYPED_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from lolbin_rules.rule.model import Condition, NamedList, Rule
+    from lolbin_rules.rule.model import Condition, ExceptionList, NamedList
 
 __all__ = ["JSON", "Changes", "RuleSet", "changed", "logic", "logic_text", "used_lists"]
 
+DECISIVE: Final = TYPED_KEYS - {"index", "match", "exclude"} | {
+    "timestamp_override",
+    "timestamp_override_fallback_disabled",
+}
+"""The keys of some types that decide which events a rule hits, besides those that `logic` puts in order."""
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 
 
@@ -31,6 +38,7 @@ class RuleSet:
     Attributes:
         rules: the rules by id; a rule with a fault is not among them.
         lists: the named lists by id.
+        exceptions: the exception lists by id.
         faults: what is wrong with files, rules and lists, ordered by place.
         warnings: what is probably not meant, but does not keep a rule from running.
         origin: `path:line` of each rule, by its id.
@@ -38,9 +46,24 @@ class RuleSet:
 
     rules: Mapping[str, Rule] = field(default_factory=_nothing)
     lists: Mapping[str, NamedList] = field(default_factory=_nothing)
+    exceptions: Mapping[str, ExceptionList] = field(default_factory=_nothing)
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     origin: Mapping[str, str] = field(default_factory=_nothing)
+
+    def exceptions_of(self, rule_id: str) -> tuple[ExceptionList, ...]:
+        """The exception lists that name the rule or that the rule names, in the order of their ids."""
+        named = self.rules[rule_id].exceptions if rule_id in self.rules else ()
+        return tuple(
+            self.exceptions[list_id]
+            for list_id in sorted(self.exceptions)
+            if list_id in named or self.exceptions[list_id].names(rule_id)
+        )
+
+    @property
+    def exceptions_by_rule(self) -> Mapping[str, tuple[ExceptionList, ...]]:
+        """As `exceptions_of`, of every rule that has any."""
+        return {rule_id: found for rule_id in self.rules if (found := self.exceptions_of(rule_id))}
 
     def raise_if_faulty(self) -> RuleSet:
         """The set itself.
@@ -89,22 +112,30 @@ class Changes:
 
 
 def changed(old: RuleSet, new: RuleSet) -> Changes:
-    """What a new load changed, by value. A change of a list is a change of the rules that use it."""
+    """What a new load changed, by value. A change of a list, also of exceptions, is one of the rules that use it."""
     return Changes(
         added=tuple(sorted(new.rules.keys() - old.rules.keys())),
         changed=tuple(
             rule_id
             for rule_id in sorted(new.rules.keys() & old.rules.keys())
-            if _value(old.rules[rule_id], old.lists) != _value(new.rules[rule_id], new.lists)
+            if _value(old, rule_id) != _value(new, rule_id)
         ),
         removed=tuple(sorted(old.rules.keys() - new.rules.keys())),
     )
 
 
-def _value(rule: Rule, lists: Mapping[str, NamedList]) -> str:
+def _value(ruleset: RuleSet, rule_id: str) -> str:
     """Everything that a rule says, as text; unlike `==` it tells 1 from true and from 1.0."""
-    used = {list_id: lists[list_id].model_dump(mode="json") for list_id in used_lists(rule)}
-    return _canonical([rule.model_dump(mode="json"), used])
+    rule, exceptions = ruleset.rules[rule_id], ruleset.exceptions_of(rule_id)
+    used = {*used_lists(rule), *(list_id for each in exceptions for list_id in each.lists)}
+    used |= {list_id for list_id in ruleset.lists if any(list_id in text for text in _templates(rule))}
+    parts = (rule, *exceptions, *(ruleset.lists[list_id] for list_id in sorted(used)))
+    return _canonical([part.model_dump(mode="json") for part in parts])
+
+
+def _templates(rule: Rule) -> tuple[str, ...]:
+    """Texts that may read a list by its name."""
+    return tuple(text for text in (rule.query, rule.threat_query) if text and "{" in text)
 
 
 def used_lists(rule: Rule) -> tuple[str, ...]:
@@ -120,7 +151,9 @@ def logic_text(rule: Rule, lists: Mapping[str, NamedList]) -> str:
 
 def logic(rule: Rule, lists: Mapping[str, NamedList]) -> dict[str, JSON]:
     """What decides which events a rule hits: not its name, severity, times, cap or tags, nor the order of values."""
+    written = rule.model_dump(mode="json", include={*DECISIVE})
     return {
+        **{key: value for key, value in written.items() if getattr(rule, key) != Rule.model_fields[key].default},
         "type": rule.type,
         "index": _ordered(rule.index),
         "match": {name: _decisive(condition, lists) for name, condition in rule.match.items()},

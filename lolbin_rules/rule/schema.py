@@ -11,22 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lolbin_rules.rule import model as models
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
 from lolbin_rules.rule.model_problems import spellings_of
+from lolbin_rules.rule.rule_kinds import kind_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic import BaseModel
 
-__all__ = ["list_schema", "rule_schema", "schema_texts", "write_schemas"]
+__all__ = ["exception_list_schema", "list_schema", "rule_schema", "schema_texts", "write_schemas"]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def rule_schema() -> dict[str, Any]:
     """The JSON Schema of a rule: short forms and Elastic's names included."""
-    return _schema(Rule, "A detection rule of lolbin-rules")
+    schema = _schema(Rule, "A detection rule of lolbin-rules")
+    nullable = frozenset(name for name, field in Rule.model_fields.items() if field.default is None)
+    schema["allOf"] += kind_schemas({names[0]: names for names in spellings_of(Rule)}, nullable)
+    return schema
 
 
 def list_schema() -> dict[str, Any]:
@@ -34,9 +38,18 @@ def list_schema() -> dict[str, Any]:
     return _schema(NamedList, "A named list of lolbin-rules")
 
 
+def exception_list_schema() -> dict[str, Any]:
+    """The JSON Schema of an exception list."""
+    return _schema(ExceptionList, "An exception list of lolbin-rules")
+
+
 def schema_texts() -> dict[str, str]:
     """The files that carry the schemas: name -> text."""
-    schemas = {"rule.schema.json": rule_schema(), "list.schema.json": list_schema()}
+    schemas = {
+        "rule.schema.json": rule_schema(),
+        "list.schema.json": list_schema(),
+        "exception_list.schema.json": exception_list_schema(),
+    }
     return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
 
 
@@ -90,7 +103,7 @@ def _accept_other_names(definition: dict[str, Any], model: type[BaseModel]) -> N
     rules: list[dict[str, Any]] = []
     for name, *others in filter(lambda names: len(names) > 1, spellings_of(model)):
         choices = [{"required": [spelling]} for spelling in (name, *others)]
-        if name in definition["required"]:
+        if name in definition.get("required", ()):
             definition["required"].remove(name)
             rules.append({"oneOf": choices})
         else:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 __all__ = [
+    "IDENTIFIER_PATTERN",
     "TEXT",
     "TRUE_OR_FALSE",
     "Bound",
@@ -52,6 +53,7 @@ __all__ = [
     "check_network",
 ]
 
+IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 NUMERAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -222,7 +224,7 @@ Identifier: TypeAlias = Annotated[
     str,
     TEXT,
     Shape(
-        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+        IDENTIFIER_PATTERN,
         "no id",
         "Use 1 to 128 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit.",
     ),

@@ -39,7 +39,7 @@ class Spot(NamedTuple):
 
 @dataclass(slots=True)
 class Node:
-    """A value and where the parser met it; in a mapping also its key.
+    """A value and where the parser met it; in a mapping also its key. `style` is | > " or ' for such texts.
 
     Places are worked out when they are asked for: few of them ever are.
     """
@@ -47,6 +47,7 @@ class Node:
     mark: Mark
     content: Content
     key_mark: Mark | None = None
+    style: str = ""
 
     @property
     def place(self) -> Place:
@@ -174,7 +175,7 @@ class Growing:
                 content = read_scalar(event.value)
             except Refusal as refusal:
                 self.parsed.problems.append(Problem(Node(mark, None).place, refusal))
-        self._close(Node(mark, content))
+        self._close(Node(mark, content, style=event.style or ""))
 
     def _inside(self, mark: Mark) -> Mark:
         place = within(Place(mark.line + 1, mark.column + 1), self._text)

@@ -13,6 +13,7 @@ from lolbin_rules.store.port import FieldTypes
 
 LISTS = {
     "private": NamedList(id="private", name="Private", type="cidr", values=("10.0.0.0/8", "fe80::/10")),
+    "ranges": NamedList(id="ranges", name="Ranges", type="cidr", values=("10.0.0.1-10.0.0.9", "fe80::/10", "::1-::2")),
     "names": NamedList(id="names", name="Names", type="keyword", values=("a.exe", "b.exe")),
 }
 
@@ -97,6 +98,20 @@ CASES: list[tuple[Any, FieldTypes, dict[str, Any]]] = [
     ({"exists": True}, types(a_b="keyword"), {"exists": {"field": "a.b"}}),
     ({"cidr": ["10.0.0.0/8", "::1"]}, types(a_b="ip"), {"terms": {"a.b": ["10.0.0.0/8", "::1"]}}),
     ({"list": "private"}, types(a_b="ip"), {"terms": {"a.b": ["10.0.0.0/8", "fe80::/10"]}}),
+    (
+        {"list": "ranges"},
+        types(a_b="ip"),
+        {
+            "bool": {
+                "should": [
+                    {"term": {"a.b": {"value": "fe80::/10"}}},
+                    {"range": {"a.b": {"gte": "10.0.0.1", "lte": "10.0.0.9"}}},
+                    {"range": {"a.b": {"gte": "::1", "lte": "::2"}}},
+                ],
+                "minimum_should_match": 1,
+            }
+        },
+    ),
     ({"list": ["names"]}, types(a_b="keyword"), {"terms": {"a.b": ["a.exe", "b.exe"]}}),
     ("{{ vars.name }}.exe", types(), {"term": {"a.b": {"value": "filled.exe"}}}),
 ]
@@ -135,6 +150,7 @@ MISFITS: list[tuple[Any, str]] = [
     ({"cidr": "10.0.0.0/8"}, "keyword"),
     ({"list": "private"}, "keyword"),
     ({"list": "private"}, "long"),
+    ({"list": "ranges"}, "keyword"),
     ("text", "long"),
     ("text", "ip"),
     ("text", "boolean"),
@@ -186,6 +202,9 @@ def test_a_list_of_networks_must_hold_networks() -> None:
     """A template that fills in something else than an address is refused before it can exclude nothing."""
     with pytest.raises(RenderError, match="no address"):
         compile_match(rule({"c": "d"}, {"ip": {"list": ["private", "names"]}}), LISTS, types(ip="ip"))
+    lists = {"l": NamedList(id="l", name="L", type="keyword", values=("10.0.0.9-10.0.0.1",)), **LISTS}
+    with pytest.raises(RenderError, match="no address"):
+        compile_match(rule({"c": "d"}, {"ip": {"list": ["private", "l"]}}), lists, types(ip="ip"))
 
 
 def test_a_time_field_must_be_a_date_wherever_there_are_documents() -> None:

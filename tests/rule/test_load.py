@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from lolbin_rules.rule import load as loading
 from lolbin_rules.rule.load import load, read, rule_files
 
 BASE = Path(__file__).with_name("base.yml").read_text(encoding="utf-8")
+EXCEPTIONS = (
+    "{id: agents, name: A, owner: A, rules: one, items: [{name: A, reason: A, entries: [{field: a, type: exists}]}]}"
+)
 LIST = "{id: private, name: Private, type: cidr, values: [10.0.0.0/8]}\n"
 
 
@@ -74,6 +78,40 @@ def test_lists_that_are_known_already(tmp_path: Path) -> None:
     assert list(load(one, lists=known).rules) == ["one"]
     newer = write(tmp_path / "newer/lists/private.yml", LIST.replace("10.0.0.0/8", "127.0.0.0/8"))
     assert load([one, newer], lists=known).lists["private"].values == ("127.0.0.0/8",)
+
+
+def test_exception_lists_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    """Wherever it is; the innermost of such folders decides what a file holds."""
+    write(tmp_path / "one.yml", rule("one"))
+    agents = write(tmp_path / "deep/lists/exceptions/more/agents.yml", EXCEPTIONS)
+    private = write(tmp_path / "exceptions/lists/private.yml", LIST)
+    ruleset = load(tmp_path)
+    assert (list(ruleset.rules), list(ruleset.lists), list(ruleset.exceptions)) == (["one"], ["private"], ["agents"])
+    assert [each.id for each in ruleset.exceptions_of("one")] == ["agents"]
+    assert list(load(private).lists) == ["private"]
+    assert not read(tmp_path / "deep/lists/exceptions/more").rules
+    agents.rename(agents.parents[1] / "agents.yml")
+    assert list(load([agents.parents[1], tmp_path / "one.yml"]).exceptions) == ["agents"]
+
+
+def test_exception_lists_that_are_known_already(tmp_path: Path) -> None:
+    """A rule may name exception lists that were loaded before; they are not checked against these files again."""
+    one = write(tmp_path / "one.yml", rule("one"))
+    agents = write(tmp_path / "exceptions/agents.yml", EXCEPTIONS)
+    known = load([one, agents]).exceptions
+    two = write(tmp_path / "two.yml", rule("two", "exceptions: [agents]"))
+    assert list(load(two, exceptions=known).rules) == ["two"]
+    newer = write(tmp_path / "newer/exceptions/agents.yml", EXCEPTIONS.replace("name: A, owner", "name: B, owner"))
+    assert load([one, two, newer], exceptions=known).exceptions["agents"].name == "B"
+
+
+def test_exceptions_that_are_over_are_told_of_when_the_time_is_told(tmp_path: Path) -> None:
+    """The loader has no clock."""
+    over = EXCEPTIONS.replace("reason: A,", "reason: A, expires: 2026-11-22,")
+    paths = [write(tmp_path / "one.yml", rule("one")), write(tmp_path / "exceptions/agents.yml", over)]
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    assert load(paths).warnings == load(paths, now=now - timedelta(microseconds=1)).warnings == ()
+    assert [warning.column for warning in load(paths, now=now).warnings] == [over.index("2026") + 1]
 
 
 def test_good_rules_survive_faulty_ones(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +13,8 @@ from pydantic import ValidationError
 
 from lolbin_rules.rule import model as models
 from lolbin_rules.rule.condition import Condition
-from lolbin_rules.rule.model import NamedList, Rule, Tactic
+from lolbin_rules.rule.model import ExceptionItem, ExceptionList, NamedList, Rule, RuleTypeName, Tactic
+from lolbin_rules.rule.rule_kinds import RULE_KINDS, TYPED_KEYS
 from lolbin_rules.rule.values import Frozen
 
 BASE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("base.yml").read_text(encoding="utf-8"))
@@ -27,6 +30,52 @@ EVERYTHING: dict[str, Any] = {
     "vars": {"v": False},
     "suppression": {"group_by": ["host.id"], "duration": "1h", "missing_fields": "doNotSuppress"},
     "tests": [{"name": "A", "events": [{"a": {"b": None}}], "alerts": 0}],
+    "exceptions_list": ["a", {"id": "x", "list_id": "b", "type": "detection", "namespace_type": "single"}],
+    "severity_mapping": [{"field": "a", "operator": "equals", "value": "b", "severity": "high"}],
+    "risk_score_mapping": [{"field": "a"}],
+    "investigation_fields": {"field_names": ["a"]},
+    "related_integrations": [{"package": "a", "version": "1"}],
+    "required_fields": [{"name": "a", "type": "keyword", "ecs": False}],
+}
+ASKED: dict[str, Any] = {key: value for key, value in BASE.items() if key not in {"match", "index"}}
+OF_TYPES: dict[str, dict[str, Any]] = {
+    "query": {"query": "a: b", "case_insensitive": True, "filters": [{"term": {"a": "b"}}], "index": "a"},
+    "saved_query": {"query": "a: b", "saved_id": "s", "language": "lucene", "index": ["a"]},
+    "eql": {"query": "any where true", "eql_engine": "native", "tiebreaker_field": "n", "index": "a"},
+    "threshold": {
+        "match": {"a": "b"},
+        "threshold": {"field": "a", "value": 5, "cardinality": [{"field": "b", "value": 2}]},
+        "suppression": {"duration": "1h"},
+        "index": "a",
+    },
+    "new_terms": {"query": "*", "new_terms.fields": ["a"], "history_window_start": "now-14d", "index": "a"},
+    "threat_match": {
+        "query": "*",
+        "threat_index": "ti",
+        "threat_mapping": [{"entries": [{"field": "a", "value": "b"}]}],
+        "items_per_search": 5,
+        "index": "a",
+    },
+    "esql": {"query": "FROM a"},
+    "machine_learning": {"anomaly_threshold": 0, "machine_learning_job_id": "j", "suppression": {"group_by": ["a"]}},
+}
+EXCEPTIONS: dict[str, Any] = {
+    "id": "agents",
+    "name": "Agents",
+    "owner": "Jane Doe",
+    "rules": "*",
+    "items": [
+        {
+            "name": "A",
+            "reason": "B",
+            "expires": "2026-12-31T18:00+02:00",
+            "entries": [
+                {"field": "a", "type": "match", "value": 1},
+                {"field": "a", "type": "exists", "operator": "excluded"},
+                {"field": "a", "type": "nested", "entries": [{"field": "b", "type": "list", "list": "l"}]},
+            ],
+        }
+    ],
 }
 
 
@@ -35,6 +84,70 @@ def test_a_rule_survives_being_written() -> None:
     rule = Rule.model_validate(EVERYTHING)
     assert Rule.model_validate(rule.model_dump()) == rule
     assert Rule.model_validate_json(rule.model_dump_json()) == rule
+
+
+@pytest.mark.parametrize("name", get_args(RuleTypeName))
+def test_a_rule_of_any_type_survives_being_written(name: str) -> None:
+    """The keys of other types, which it could not be given, are not written."""
+    rule = Rule.model_validate({**ASKED, "type": name, **OF_TYPES[name]})
+    assert rule.type == name
+    assert Rule.model_validate(rule.model_dump()) == rule
+    assert Rule.model_validate_json(rule.model_dump_json()) == rule
+    assert Rule.model_validate(rule) is rule
+    assert TYPED_KEYS & rule.model_dump().keys() <= RULE_KINDS[name].keys
+
+
+def test_what_goes_without_saying_in_a_type() -> None:
+    """The language of a query, and where anomalies are."""
+    rules = {name: Rule.model_validate({**ASKED, "type": name, **keys}) for name, keys in OF_TYPES.items()}
+    assert {name: rule.language for name, rule in rules.items()} == {
+        "query": "kuery",
+        "saved_query": "lucene",
+        "eql": "eql",
+        "threshold": None,
+        "new_terms": "kuery",
+        "threat_match": "kuery",
+        "esql": "esql",
+        "machine_learning": None,
+    }
+    assert rules["machine_learning"].index == (".ml-anomalies-*",)
+    assert rules["esql"].index == ()
+    assert (rules["threat_match"].threat_query, rules["threat_match"].threat_language) == ("*:*", "kuery")
+    assert Rule.model_validate(EVERYTHING).exceptions == ("a", "b")
+
+
+def test_an_exception_list_survives_being_written() -> None:
+    """Its moments in UTC, its entries without the parts of other types."""
+    exceptions = ExceptionList.model_validate(EXCEPTIONS)
+    assert ExceptionList.model_validate(exceptions.model_dump()) == exceptions
+    assert ExceptionList.model_validate_json(exceptions.model_dump_json()) == exceptions
+    (item,) = exceptions.model_dump(mode="json")["items"]
+    assert item["expires"] == "2026-12-31T16:00:00Z"
+    assert [sorted(entry) for entry in item["entries"]] == [
+        ["field", "operator", "type", "value"],
+        ["field", "operator", "type"],
+        ["entries", "field", "operator", "type"],
+    ]
+
+
+@pytest.mark.parametrize(("expires", "is_over"), [("2026-11-22", True), ("2026-11-23", False), (None, False)])
+def test_an_exception_is_over_from_the_moment_on_that_it_names(expires: str | None, *, is_over: bool) -> None:
+    """A date is its first moment, in UTC."""
+    item = ExceptionItem.model_validate({**EXCEPTIONS["items"][0], "expires": expires})
+    assert item.is_over(datetime(2026, 11, 22, tzinfo=UTC)) is is_over
+    assert not item.is_over(datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC))
+
+
+def test_a_moment_without_offset_is_utc_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the time of the machine."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        item = ExceptionItem.model_validate({**EXCEPTIONS["items"][0], "expires": "2026-11-22T18:00"})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert item.expires == datetime(2026, 11, 22, 18, tzinfo=UTC)
 
 
 def test_a_condition_is_written_without_what_goes_without_saying() -> None:

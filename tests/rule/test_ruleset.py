@@ -12,7 +12,7 @@ import yaml
 from lolbin_rules.errors import SettingsError
 from lolbin_rules.rule.document import Source
 from lolbin_rules.rule.load import read_sources
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
 from lolbin_rules.rule.ruleset import Changes, RuleSet, changed, logic, logic_text
 
 BASE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("base.yml").read_text(encoding="utf-8"))
@@ -156,11 +156,64 @@ def test_what_does_not_decide_hits(lines: str) -> None:
         "match: {process.name: regsvr32.exe, a: {exists: true}}",
         "exclude: {a: {exists: false}}",
         "vars: {a: 1}",
+        "filters: [{term: {a: b}}]",
+        "timestamp_override: event.ingested",
+        "{type: threshold, threshold: {value: 5}}",
     ],
 )
 def test_what_decides_hits(lines: str) -> None:
     """What searches for something else is another logic."""
     assert text(lines) != text("")
+
+
+def test_every_key_of_a_type_decides_hits() -> None:
+    """A threshold of 5 finds something else than one of 6."""
+    five, six = (text(f"{{type: threshold, threshold: {{value: {value}}}}}") for value in (5, 6))
+    assert five != six
+    assert json.loads(five)["threshold"]["value"] == 5
+    assert "threat_query" not in json.loads(five)
+
+
+def exceptional(rule_lines: str, exceptions: str, values: str = "[10.0.0.0/8]") -> RuleSet:
+    """One rule, one exception list, one list of addresses."""
+    item = "items: [{name: A, reason: A, entries: [{field: ip, type: list, list: private}]}]"
+    sources = [
+        Source("a.yml", yaml.safe_dump({**BASE, **(yaml.safe_load(rule_lines) or {})}).encode(), Rule),
+        Source("b.yml", f"{{id: agents, name: A, owner: A, {exceptions}{item}}}".encode(), ExceptionList),
+        Source("c.yml", f"{{id: private, name: P, type: cidr, values: {values}}}".encode(), NamedList),
+    ]
+    return read_sources(sources).raise_if_faulty()
+
+
+@pytest.mark.parametrize(
+    ("rule_lines", "exceptions", "applies"),
+    [
+        ("", "", False),
+        ("exceptions: [agents]", "", True),
+        ("", "rules: [example], ", True),
+        ("exceptions: [agents]", "rules: example, ", True),
+        ("", "rules: '*', ", True),
+    ],
+)
+def test_exceptions_apply_to_the_rules_that_name_them_or_that_they_name(
+    rule_lines: str, exceptions: str, *, applies: bool
+) -> None:
+    """And to no others; a change of the exceptions, or of the lists that they name, is one of these rules."""
+    loaded = exceptional(rule_lines, exceptions)
+    assert [each.id for each in loaded.exceptions_of("example")] == (["agents"] if applies else [])
+    assert not changed(loaded, exceptional(rule_lines, exceptions))
+    assert bool(changed(loaded, exceptional(rule_lines, exceptions + "description: B, "))) is applies
+    assert bool(changed(loaded, exceptional(rule_lines, exceptions, values="[10.0.0.0/9]"))) is applies
+
+
+def test_a_list_that_a_template_reads_changes_the_rule() -> None:
+    """Its id is found in the text."""
+    lines = (
+        "{type: threat_match, threat_index: a, threat_mapping: [{entries: [{field: a, value: b}]}], threat_query: %s}"
+    )
+    query = "'a: {{ lists.private | first }}'"
+    old, new = (ruleset(lines % query, values=values) for values in ("[10.0.0.0/8]", "[10.0.0.0/9]"))
+    assert changed(old, new).changed == ("example",)
 
 
 def test_lists_decide_by_their_values() -> None:

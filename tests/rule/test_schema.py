@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from lolbin_rules.rule.schema import list_schema, rule_schema, schema_texts, write_schemas
+from lolbin_rules.rule.schema import exception_list_schema, list_schema, rule_schema, schema_texts, write_schemas
 
 RULE_DEFS = Path(__file__).parents[2] / "rule_defs"
 FILES = [*RULE_DEFS.rglob("*.yml"), *RULE_DEFS.rglob("*.yaml")]
@@ -20,7 +20,8 @@ FILES = [*RULE_DEFS.rglob("*.yml"), *RULE_DEFS.rglob("*.yaml")]
 
 def errors(path: Path) -> list[str]:
     """What an editor would mark in a file."""
-    schema = list_schema() if path.parent.name == "lists" else rule_schema()
+    schemas = {"lists": list_schema, "exceptions": exception_list_schema}
+    schema = schemas.get(path.parent.name, rule_schema)()
     validator = jsonschema.Draft202012Validator(schema)
     documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
     return [error.message for document in documents for error in validator.iter_errors(document)]
@@ -33,7 +34,7 @@ def test_committed_schemas_are_those_of_the_model(name: str) -> None:
 
 
 def test_schemas_are_written(tmp_path: Path) -> None:
-    """Both of them, into the folder that is named."""
+    """All of them, into the folder that is named."""
     command = [sys.executable, "-m", "lolbin_rules.rule.schema", str(tmp_path)]
     subprocess.run(command, check=True, cwd=RULE_DEFS.parent)
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == schema_texts()
@@ -41,7 +42,9 @@ def test_schemas_are_written(tmp_path: Path) -> None:
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == schema_texts()
 
 
-@pytest.mark.parametrize("schema", [rule_schema(), list_schema()], ids=["rule", "list"])
+@pytest.mark.parametrize(
+    "schema", [rule_schema(), list_schema(), exception_list_schema()], ids=["rule", "list", "exceptions"]
+)
 def test_schemas_are_schemas(schema: dict[str, Any]) -> None:
     """They are what draft 2020-12 says they should be."""
     jsonschema.Draft202012Validator.check_schema(schema)

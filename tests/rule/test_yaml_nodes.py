@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from lolbin_rules.rule import yaml_nodes
 from lolbin_rules.rule.document import Source
 from lolbin_rules.rule.load import read_sources
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
+from lolbin_rules.rule.references import Definition
+from lolbin_rules.rule.rule_kinds import RULE_KINDS
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.rule.yaml_nodes import Node, find, parse_yaml, plain
 
@@ -35,6 +37,32 @@ tests:
 """
 )
 LIST = "id: private\nname: Private\ntype: cidr\nvalues: [10.0.0.0/8, 172.16.0.0/12]\n"
+WITH_QUERIES = (
+    BASE.partition("match:")[0]
+    + """\
+type: threat_match
+query: |
+  process.name: (a or "b c") and
+    not n: { c: d* }
+threat_index: ti-*
+threat_mapping: [{entries: [{field: a, value: b}, {field: c, value: d, negate: true}]}]
+threat_query: "a: \\"b\\" and c: {{ vars.x }}"
+vars: {x: 1}
+exceptions: [{list_id: agents}]
+"""
+)
+EXCEPTIONS = """\
+id: agents
+name: Agents
+owner: Jane Doe
+items:
+- name: Agent
+  reason: Harmless.
+  expires: 2026-12-31
+  entries:
+  - {field: process.name, type: match_any, value: [a, b], operator: excluded}
+  - {field: dll, type: nested, entries: [{field: name, type: list, list: private}]}
+"""
 PIECES = [
     *(
         "[",
@@ -77,9 +105,9 @@ PIECES = [
 ]
 
 
-def read(data: bytes, *, is_list: bool = False) -> RuleSet:
+def read(data: bytes, model: type[Definition] = Rule) -> RuleSet:
     """What the loader makes of one file."""
-    return read_sources([Source("file.yml", data, NamedList if is_list else Rule)])
+    return read_sources([Source("file.yml", data, model)])
 
 
 def assert_faults_lie_inside(data: bytes, ruleset: RuleSet) -> None:
@@ -93,18 +121,21 @@ def assert_faults_lie_inside(data: bytes, ruleset: RuleSet) -> None:
         assert not fault.line or 1 <= fault.column <= len(lines[fault.line - 1]) + 1
 
 
-@given(data=st.binary(max_size=200), is_list=st.booleans())
-def test_any_bytes(*, data: bytes, is_list: bool) -> None:
+@given(data=st.binary(max_size=200), model=st.sampled_from([Rule, NamedList, ExceptionList]))
+def test_any_bytes(data: bytes, model: type[Definition]) -> None:
     """No bytes make the loader fail otherwise than with faults that lie inside the file."""
-    ruleset = read(data, is_list=is_list)
+    ruleset = read(data, model)
     assert ruleset.faults
     assert_faults_lie_inside(data, ruleset)
 
 
-@given(text=st.lists(st.sampled_from(PIECES), max_size=30).map("".join), is_list=st.booleans())
-def test_any_pieces_of_yaml(*, text: str, is_list: bool) -> None:
+@given(
+    text=st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
+    model=st.sampled_from([Rule, NamedList, ExceptionList]),
+)
+def test_any_pieces_of_yaml(text: str, model: type[Definition]) -> None:
     """Nor do the pieces of YAML in any order."""
-    ruleset = read(text.encode(), is_list=is_list)
+    ruleset = read(text.encode(), model)
     assert_faults_lie_inside(text.encode(), ruleset)
 
 
@@ -118,7 +149,7 @@ def damaged(draw: st.DrawFn, text: str) -> str:
     return text
 
 
-@given(damaged(FULL))
+@given(st.sampled_from([FULL, WITH_QUERIES]).flatmap(damaged))
 def test_any_damage_to_a_rule(text: str) -> None:
     """A rule is read whole or not at all, and what is wrong with it lies inside the file."""
     data = text.encode(errors="replace")
@@ -131,8 +162,17 @@ def test_any_damage_to_a_rule(text: str) -> None:
 def test_any_damage_to_a_list(text: str) -> None:
     """The same of a list."""
     data = text.encode(errors="replace")
-    ruleset = read(data, is_list=True)
+    ruleset = read(data, NamedList)
     assert ruleset.lists or ruleset.faults
+    assert_faults_lie_inside(data, ruleset)
+
+
+@given(damaged(EXCEPTIONS))
+def test_any_damage_to_an_exception_list(text: str) -> None:
+    """The same of an exception list."""
+    data = text.encode(errors="replace")
+    ruleset = read(data, ExceptionList)
+    assert ruleset.exceptions or ruleset.faults
     assert_faults_lie_inside(data, ruleset)
 
 
@@ -156,6 +196,22 @@ def test_any_values_under_known_keys(value: dict[str, object]) -> None:
     data = yaml.safe_dump(value, allow_unicode=True).encode()
     ruleset = read(data)
     assert ruleset.faults
+    assert_faults_lie_inside(data, ruleset)
+
+
+@given(
+    query=st.text() | st.text("ab:(){}\"'*\\\n \t\u2028=<>[]/andornt"),
+    kind=st.sampled_from(sorted(RULE_KINDS)),
+    language=st.sampled_from(["kuery", "lucene", "eql", "esql", None]),
+    style=st.sampled_from(["|", ">", "'", '"', ""]),
+)
+def test_any_text_as_a_query(query: str, kind: str, language: str | None, style: str) -> None:
+    """The same of the text of a query, whatever its language and however YAML holds it."""
+    keys = {"type": kind, "query": query, **({"language": language} if language else {})}
+    written = yaml.dump(keys, default_style=style or None, allow_unicode=True)
+    data = (BASE.partition("match:")[0] + written).encode()
+    ruleset = read(data)
+    assert ruleset.rules or ruleset.faults
     assert_faults_lie_inside(data, ruleset)
 
 
@@ -193,13 +249,16 @@ def with_at(value: Any, way: tuple[Any, ...], new: object) -> object:
     return copy
 
 
-@given(st.sampled_from(sorted(inner(yaml.safe_load(FULL)), key=repr)), json_values)
-def test_any_value_anywhere_in_a_rule(way: tuple[Any, ...], value: object) -> None:
-    """The same of everything inside a rule."""
-    data = yaml.safe_dump(with_at(yaml.safe_load(FULL), way, value), allow_unicode=True).encode()
-    ruleset = read(data)
-    assert ruleset.rules or ruleset.faults
-    assert_faults_lie_inside(data, ruleset)
+@pytest.mark.parametrize(("text", "model"), [(FULL, Rule), (WITH_QUERIES, Rule), (EXCEPTIONS, ExceptionList)])
+@given(data=st.data())
+def test_any_value_anywhere(text: str, model: type[Definition], data: st.DataObject) -> None:
+    """The same of everything inside a rule or an exception list."""
+    whole = yaml.safe_load(text)
+    way = data.draw(st.sampled_from(sorted(inner(whole), key=repr)))
+    written = yaml.safe_dump(with_at(whole, way, data.draw(json_values)), allow_unicode=True).encode()
+    ruleset = read(written, model)
+    assert ruleset.rules or ruleset.exceptions or ruleset.faults
+    assert_faults_lie_inside(written, ruleset)
 
 
 def places(node: Node, text: str) -> Iterator[tuple[object, str]]:
