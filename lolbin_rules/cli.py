@@ -11,9 +11,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +23,10 @@ import orjson
 import typer
 
 from lolbin_rules import __version__
-from lolbin_rules.alert import fields
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.asked_time import asked_span, asked_time
-from lolbin_rules.errors import Fault, LolbinRulesError, RenderError, RuleSetError, SettingsError, StoreForbidden
-from lolbin_rules.execution.fields import fit_to_indices
+from lolbin_rules.check_report import report, uncompilable, unfitting
+from lolbin_rules.errors import LolbinRulesError, RuleSetError, SettingsError, StoreForbidden
 from lolbin_rules.execution.preview import Preview
 from lolbin_rules.execution.preview import preview as find_alerts
 from lolbin_rules.execution.progress import Course
@@ -37,14 +36,12 @@ from lolbin_rules.execution.run import Orders, execute
 from lolbin_rules.logs import set_up_logs
 from lolbin_rules.opening import open_embedded, open_store
 from lolbin_rules.plan.window import Window, floor
+from lolbin_rules.preview_report import event_of, explanation, query_of, show
 from lolbin_rules.rule.load import read
-from lolbin_rules.rule.model import NamedList, Rule
-from lolbin_rules.rule.ruleset import RuleSet
-from lolbin_rules.rule_types import RULE_TYPES
+from lolbin_rules.rule_paths import one_rule, read_rules, rule_paths
 from lolbin_rules.schedule import TEMPLATES_FORBIDDEN, Runner, batches, log_execution
 from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings, read_settings
-from lolbin_rules.shipped import shipped_rules
-from lolbin_rules.store.port import FieldTypes, Query, Store
+from lolbin_rules.store.port import Store
 
 __all__ = ["main"]
 
@@ -112,25 +109,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _paths(given: list[Path] | None, settings: RunnerSettings) -> tuple[Path, ...]:
-    return _with_lists(given or settings.rules or [shipped_rules()])
-
-
-def _with_lists(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The paths, and for a single file the folders of lists that lie beside it or one level up."""
-    files = [path for path in paths if path.is_file()]
-    beside = _list_folders([folder for file in files for folder in (file.parent, file.parent.parent)])
-    return tuple(dict.fromkeys([*paths, *beside]))
-
-
-def _list_folders(folders: Sequence[Path]) -> list[Path]:
-    return [lists for folder in folders if (lists := folder / "lists").is_dir()]
-
-
-def _read(given: list[Path] | None, settings: RunnerSettings, ids: list[str] | None = None) -> RuleSet:
-    return read(_paths(given, settings)).raise_if_faulty().select(ids or ())
-
-
 def _store(
     named: str | None, cluster: ElasticsearchSettings, settings: RunnerSettings
 ) -> AbstractContextManager[Store]:
@@ -147,44 +125,23 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; else as for --rules.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", metavar="embedded|URL", help="Warn of fields that this store's indices lack."),
+    ] = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Say everything that is wrong with rule and list files; exit 0 if nothing is, else 2."""
-    _, settings = read_settings()
-    found = read(_paths(paths, settings))
-    faults = (*found.faults, *uncompilable(found))
-    if as_json:
-        _json(
-            {
-                "rules": sorted(found.rules),
-                "lists": sorted(found.lists),
-                "faults": [asdict(fault) for fault in faults],
-                "warnings": [asdict(warning) for warning in found.warnings],
-            }
-        )
-    else:
-        for warning in found.warnings:
-            _complain(f"warning: {warning}")
-        for fault in faults:
-            _complain(fault)
-        files = len({fault.path for fault in faults})
-        good = f"{len(found.rules)} rules and {len(found.lists)} lists are well-formed"
-        _say(f"{good}; {len(faults)} faults in {files} files." if faults else f"{good}.")
+    """Say everything that is wrong with rule, list and exception files; exit 0 if nothing is, else 2."""
+    cluster, settings = read_settings()
+    now = floor(_now())
+    found = read(rule_paths(paths, settings), now=now)
+    faults, warnings = [*found.faults, *uncompilable(found, now)], [*found.warnings]
+    if store is not None:
+        with _store(store, cluster, settings) as opened:
+            warnings += unfitting(found, opened, now)
+    report(found, faults, warnings, as_json=as_json)
     if faults:
         raise typer.Exit(FAULTY)
-
-
-def uncompilable(ruleset: RuleSet) -> list[Fault]:
-    """The well-formed rules whose templates cannot be filled."""
-    faults = []
-    for rule in ruleset.rules.values():
-        try:
-            RULE_TYPES[rule.type].compile(rule, ruleset.lists, FieldTypes())
-        except RenderError as error:
-            path, _, line = ruleset.origin[rule.id].rpartition(":")
-            consequence = "the rule cannot be searched"
-            faults.append(Fault(path, int(line), 0, f'rule "{rule.id}"', str(error), consequence, "Correct the value."))
-    return faults
 
 
 @app.command()
@@ -213,8 +170,15 @@ def once(
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING" if as_json else settings.log_level)
     when = asked_time(_now(), now, begin, end)
-    ruleset = _read(rules, settings, only)
-    orders = Orders([], ruleset.lists, floor(_now()), prefix=settings.prefix, gap_horizon=settings.gap_horizon)
+    ruleset = read_rules(rules, settings, only)
+    orders = Orders(
+        [],
+        ruleset.lists,
+        floor(_now()),
+        prefix=settings.prefix,
+        gap_horizon=settings.gap_horizon,
+        exceptions=ruleset.exceptions_by_rule,
+    )
     if not any(rule.enabled for rule in ruleset.rules.values()):
         _complain("No rule is enabled, so nothing was done. Set `enabled: true` in a rule, or name other rules.")
         return
@@ -250,21 +214,20 @@ def hunt(
 
     _, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING")
-    ruleset = _read(rules, settings, only)
-    chosen = [rule for rule in ruleset.rules.values() if rule.enabled]
-    if not chosen:
+    ruleset = read_rules(rules, settings, only)
+    if not any(rule.enabled for rule in ruleset.rules.values()):
         raise SettingsError(
             "No rule is enabled, so nothing was done. Set `enabled: true` in a rule, or name other rules."
         )
-    report = HuntReport(as_json=as_json)
+    hunting = HuntReport(as_json=as_json)
     with (
         TemporaryDirectory(prefix="lolbin-rules-") as folder,
         open_embedded(Path(folder), _now, is_durable=False, indices=[index] if index else []) as opened,
     ):
-        intake = take_in(report.reading(events, index), opened)
-        report.took_in(intake, undated(intake.indices, opened))
-        hunted = find_in_all_time(chosen, ruleset.lists, opened, floor(_now()), report.tell)
-    if not report.ended(intake, hunted):
+        intake = take_in(hunting.reading(events, index), opened)
+        hunting.took_in(intake, undated(intake.indices, opened))
+        hunted = find_in_all_time(ruleset, opened, floor(_now()), hunting.tell)
+    if not hunting.ended(intake, hunted):
         raise typer.Exit(FAILED)
 
 
@@ -296,7 +259,7 @@ def run(
 
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, settings.log_level)
-    paths = _paths(rules, settings)
+    paths = rule_paths(rules, settings)
     read(paths).raise_if_faulty()
     with _store(store, cluster, settings) as opened:
         runner = Runner(opened, settings, paths, _now, log_execution)
@@ -323,37 +286,37 @@ def preview(
     rules: Rules = None,
     store: StoreName = None,
     as_query: Annotated[bool, typer.Option("--query", help="Print the rule's Query DSL and search nothing.")] = False,  # noqa: FBT002
+    event: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="EVENT", help="Say which clauses an event meets: a JSON file, or INDEX/ID."),
+    ] = None,
     begin: Begin = None,
     end: End = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Show a rule's query, or the alerts it would raise; nothing is written."""
+    """Show the alerts a rule would raise, its query, or what it makes of an event; nothing is written."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING")
     span = asked_span(_now(), begin, end) if begin is not None or end is not None else None
-    chosen, lists = _one_rule(rule, rules, settings)
-    if as_query:
+    chosen, ruleset = one_rule(rule, rules, settings)
+    now = floor(_now())
+    if as_query or event is not None:
         with _anywhere(store, cluster, settings) as opened:
-            _say(orjson.dumps(_query(chosen, lists, opened), option=orjson.OPT_INDENT_2).decode())
+            lines = explanation(chosen, ruleset, event_of(event, opened), now) if event is not None else None
+            query = query_of(chosen, ruleset, opened, now) if lines is None else None
+        for line in lines or ():
+            _say(line)
+        if lines is None and query is None:
+            raise typer.Exit(FAILED)
+        if query is not None:
+            _say(orjson.dumps(query, option=orjson.OPT_INDENT_2).decode())
         return
-    window = span or Window(floor(_now()) - chosen.lookback, floor(_now()))
-    execution = Execution(chosen, "manual", started_at=floor(_now()), now=window.end)
-    found = Preview(Course(execution), chosen.max_alerts)
+    window = span or Window(now - chosen.lookback, now)
+    found = Preview(Course(Execution(chosen, "manual", started_at=now, now=window.end)), chosen.max_alerts)
     with _store(store, cluster, settings) as opened:
-        find_alerts([found], window, lists, opened)
-    _show(found, as_json=as_json)
-
-
-def _one_rule(name: str, rules: list[Path] | None, settings: RunnerSettings) -> tuple[Rule, Mapping[str, NamedList]]:
-    path = Path(name)
-    if not path.is_file():
-        ruleset = _read(rules, settings, [name])
-        return ruleset.rules[name], ruleset.lists
-    ruleset = read(_with_lists([path, *_list_folders(_paths(rules, settings))])).raise_if_faulty()
-    if len(ruleset.rules) != 1:
-        raise SettingsError(f"{path} holds {len(ruleset.rules)} rules; one is previewed at a time. Name it by its id.")
-    (chosen,) = ruleset.rules.values()
-    return chosen, ruleset.lists
+        find_alerts([found], window, ruleset.lists, ruleset.exceptions_by_rule, opened)
+    if not show(found, as_json=as_json):
+        raise typer.Exit(FAILED)
 
 
 def _anywhere(
@@ -361,34 +324,3 @@ def _anywhere(
 ) -> AbstractContextManager[Store | None]:
     """The store that is named, if any is: what a query looks like can be told without one."""
     return _store(named, cluster, settings) if named or cluster.url else nullcontext()
-
-
-def _query(rule: Rule, lists: Mapping[str, NamedList], store: Store | None) -> Query:
-    if store is None:
-        _complain("No store is named: the query is made for fields typed as ECS has them.")
-        return RULE_TYPES[rule.type].compile(rule, lists, FieldTypes()).query
-    course = Course(Execution(rule, "manual", started_at=floor(_now()), now=floor(_now())))
-    fit_to_indices([course], lists, store)
-    for sentence in course.tally.failures + course.tally.problems + course.tally.warnings:
-        _complain(sentence)
-    if course.compiled is None:
-        raise typer.Exit(FAILED)
-    return course.query
-
-
-def _show(found: Preview, *, as_json: bool) -> None:
-    tally = found.course.tally
-    for alert in found.alerts.values():
-        if as_json:
-            _json({"_id": alert[fields.UUID], **alert})
-        else:
-            _say(f"{alert.get(fields.ORIGINAL_TIME, 'no time')}  {alert[fields.REASON]}")
-    for sentence in tally.failures + tally.problems + tally.warnings:
-        _complain(sentence)
-    shown = f", the first {len(found.alerts)} shown" if len(found.alerts) < len(found.ids) else ""
-    if not as_json:
-        _say(f"{found.hits} hits would raise {len(found.ids)} alerts{shown}; nothing was written.")
-    elif shown:
-        _complain(f"{found.hits} hits would raise {len(found.ids)} alerts{shown}.")
-    if tally.failures or tally.problems:
-        raise typer.Exit(FAILED)

@@ -85,7 +85,14 @@ def _feed(store: EventStore, runner: Runner, feeding: Feeding) -> FileFeed | Sim
     def orders() -> Orders:
         ruleset = read(runner.rules)
         rules = [rule for rule in ruleset.rules.values() if rule.enabled]
-        return Orders(rules, ruleset.lists, runner.clock(), settings.prefix, gap_horizon=settings.gap_horizon)
+        return Orders(
+            rules,
+            ruleset.lists,
+            runner.clock(),
+            settings.prefix,
+            gap_horizon=settings.gap_horizon,
+            exceptions=ruleset.exceptions_by_rule,
+        )
 
     return FileFeed(store, feeding.events, orders, runner.report)
 

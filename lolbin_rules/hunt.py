@@ -13,7 +13,8 @@ from lolbin_rules.execution.preview import Preview, preview
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.plan.window import Window
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.model import Rule
+from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.store.port import Store
 
 __all__ = ["Hunted", "hunt", "undated"]
@@ -45,14 +46,13 @@ class Hunted:
     warnings: tuple[str, ...]
 
 
-def hunt(
-    rules: Iterable[Rule], lists: Mapping[str, NamedList], store: Store, now: datetime, tell: Tell
-) -> list[Hunted]:
-    """Tell every alert that the rules would raise, whatever their caps and schedules say.
+def hunt(ruleset: RuleSet, store: Store, now: datetime, tell: Tell) -> list[Hunted]:
+    """Tell every alert that the enabled rules would raise, whatever their caps and schedules say.
 
     Alerts of single events are told in order of time while the search goes on, those of groups at its end.
     """
-    previews = [Preview(Course(Execution(rule, "manual", started_at=now, now=now)), sys.maxsize) for rule in rules]
+    enabled = [rule for rule in ruleset.rules.values() if rule.enabled]
+    previews = [Preview(Course(Execution(rule, "manual", started_at=now, now=now)), sys.maxsize) for rule in enabled]
 
     def drain(found: Preview) -> None:
         for name, alert in found.alerts.items():
@@ -63,7 +63,7 @@ def hunt(
         if found.course.rule.suppression is None:
             drain(found)
 
-    preview(previews, ALL_TIME, lists, store, after_page)
+    preview(previews, ALL_TIME, ruleset.lists, ruleset.exceptions_by_rule, store, after_page)
     for found in previews:
         drain(found)
     return [_hunted(found) for found in previews]

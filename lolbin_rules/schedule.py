@@ -171,7 +171,12 @@ class Runner:
     def _orders(self, rules: Sequence[Rule]) -> Orders:
         settings = self.settings
         return Orders(
-            rules, self._ruleset.lists, self.clock(), prefix=settings.prefix, gap_horizon=settings.gap_horizon
+            rules,
+            self._ruleset.lists,
+            self.clock(),
+            prefix=settings.prefix,
+            gap_horizon=settings.gap_horizon,
+            exceptions=self._ruleset.exceptions_by_rule,
         )
 
     def _prepare(self) -> bool:
@@ -248,6 +253,7 @@ def _with_survivors(before: RuleSet, now: RuleSet) -> RuleSet:
         now,
         rules={**now.rules, **lost},
         lists={**before.lists, **now.lists},
+        exceptions={**before.exceptions, **now.exceptions},
         origin={**{rule_id: before.origin[rule_id] for rule_id in lost}, **now.origin},
     )
 

@@ -17,11 +17,11 @@ from fault_proxy import Fault, FaultProxy, Respond
 from lolbin_rules import __version__
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.cli import main
+from lolbin_rules.query.rule_query import NO_TYPES, Given
 from lolbin_rules.rule.load import load
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings
 from lolbin_rules.shipped import shipped_rules
-from lolbin_rules.store.port import FieldTypes
 from worlds import KINDS, ON_A_NODE, World, open_world
 from written_rules import rule_text, write_list, write_rule
 
@@ -91,7 +91,7 @@ def test_check_names_every_fault_of_every_file_with_its_place(command: Command, 
             re.match(rf'{re.escape(str(rules))}/hasty\.yml:{number}:\d+: rule "hasty": ', line) for line in lines
         ), key
     assert any(re.match(rf"{re.escape(str(rules))}/torn\.yaml:\d+:\d+: ", line) for line in lines)
-    assert re.fullmatch(r"1 rules and 0 lists are well-formed; \d faults in 2 files\.\n", ended.out)
+    assert re.fullmatch(r"1 rule and 0 lists are well-formed; \d faults in 2 files\.\n", ended.out)
 
 
 def test_check_as_json_says_the_same_for_programs(command: Command, rules: Path) -> None:
@@ -102,7 +102,7 @@ def test_check_as_json_says_the_same_for_programs(command: Command, rules: Path)
     ended = command("check", rules, "--json")
     assert ended.code == 2
     (said,) = ended.lines
-    assert said.keys() == {"rules", "lists", "faults", "warnings"}
+    assert said.keys() == {"rules", "lists", "exceptions", "faults", "warnings"}
     assert (said["rules"], said["lists"]) == (["good", "odd"], ["words"])
     (fault,), (warning,) = said["faults"], said["warnings"]
     assert fault.keys() == warning.keys() == {"path", "line", "column", "subject", "what", "consequence", "remedy"}
@@ -152,7 +152,7 @@ def test_preview_shows_the_query_without_a_cluster(command: Command) -> None:
     shipped = load(shipped_rules())
     rule = shipped.rules["network-connection-via-regsvr32"]
     assert ended.code == 0
-    assert json.loads(ended.out) == RULE_TYPES[rule.type].compile(rule, shipped.lists, FieldTypes()).query
+    assert json.loads(ended.out) == RULE_TYPES[rule.type].compile(rule, Given(shipped.lists, (), NO_TYPES, NOON)).query
     assert "typed as ECS has them" in ended.err
 
 

@@ -22,15 +22,18 @@ TOP = frozenset(
     {
         *("cli", "schedule", "settings", "logs", "shipped", "opening", "asked_time"),
         *("feed", "intake", "hunt", "hunt_report"),
+        *("rule_paths", "check_report", "preview_report"),
     }
 )
+READERS = ("query.kql.syntax", "query.kql.nodes", "query.eql.syntax", "query.eql.nodes", "query.render")
 LAYERS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
-    "rule": frozenset({"errors"}),
+    # Of the query languages a rule knows how they are read, so that a fault is found where it is written.
+    "rule": frozenset({"errors", *READERS}),
     "store.port": frozenset({"errors"}),
-    "query": frozenset({"rule", "store.port", "errors"}),
+    "query": frozenset({"rule", "plan.window", "dsl", "store.port", "errors"}),
     "plan": frozenset({"rule", "errors"}),
-    "rule_types": frozenset({"rule", "query", "plan", "store.port", "errors"}),
+    "rule_types": frozenset({"rule", "query", "plan", "alert.source", "alert.identity", "store.port", "errors"}),
     "alert": frozenset({"rule", "query.render", "store.port", "errors"}),
     "execution": frozenset({"rule", "query", "plan", "rule_types", "alert", "store.port", "errors"}),
     "dsl": frozenset({"errors"}),
@@ -38,6 +41,7 @@ LAYERS: dict[str, frozenset[str]] = {
     EMBEDDED: frozenset({"dsl", "store.port", "errors"}),
     "importers": frozenset({"alert.source", "store.port", "errors"}),
     "simulation": frozenset({"errors"}),
+    **dict.fromkeys(READERS, frozenset({"errors", "query.kql", "query.eql"})),
     "schedule": frozenset({"rule", "alert", "execution", "store.port", "errors", "settings"}),
 }
 """For each layer, what of the package it may import besides itself."""

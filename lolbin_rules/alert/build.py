@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.ancestors import ancestors, depth
 from lolbin_rules.alert.context import ExecutionContext
 from lolbin_rules.alert.fit import fit
+from lolbin_rules.alert.identity import NO_IDENTITY, Identity, block_id
+from lolbin_rules.alert.overrides import overrides
 from lolbin_rules.alert.reason import alert_name, alert_reason
 from lolbin_rules.alert.rule_fields import rule_fields
 from lolbin_rules.alert.source import event_time, first, flat, objects, write_time
@@ -18,7 +20,16 @@ from lolbin_rules.alert.suppression import Member, group_fields
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Hit
 
-__all__ = ["Alert", "ExecutionContext", "build_alert", "build_group_alert", "dead_letter", "minimal_alert"]
+__all__ = [
+    "Alert",
+    "ExecutionContext",
+    "Told",
+    "build_alert",
+    "build_blocks",
+    "build_group_alert",
+    "dead_letter",
+    "minimal_alert",
+]
 
 MOST_LEFT_OUT: Final = 100
 """Names of refused parts that an alert lists."""
@@ -45,19 +56,42 @@ class Alert:
     notes: tuple[str, ...] = ()
 
 
-def build_alert(rule: Rule, hit: Hit, *, alert_id: str, context: ExecutionContext) -> Alert:
-    """The alert of one event: the event's own fields, and `kibana.alert.*` as flat dotted keys beside them.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an alert says of its match beyond what it says of its event.
 
+    Attributes:
+        fields: dotted names with their values.
+        identity: what the match is known by, where that is more than one event.
+        events: of a sequence, in their order.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    identity: Identity = NO_IDENTITY
+    events: tuple[Hit, ...] = ()
+
+
+NOTHING: Final = Told()
+
+
+def build_alert(
+    rule: Rule, hit: Hit, *, alert_id: str, context: ExecutionContext, told: Told = NOTHING, is_block: bool = False
+) -> Alert:
+    """The alert of one match: the event's own fields, and `kibana.alert.*` as flat dotted keys beside them.
+
+    The rule's overrides hold for all but the building blocks of a sequence (`is_block`), as in Elastic's engine.
     Whatever the event holds, there is an alert: a template that fails gives way to the default text, and parts that the
     index could not take are left out and named. The notes say so.
     """
-    name, name_note = alert_name(rule, hit.source)
+    name, name_note = (rule.name, "") if is_block else alert_name(rule, hit.source)
     reason, reason_note = alert_reason(rule, hit.source)
     copied, left_out = _copy(hit.source)
     alert = {
         **copied,
         **_about_alert(rule, reason, alert_id, context),
-        **_origin(hit),
+        **({} if is_block else overrides(rule, hit.source)),
+        **_origin(hit, told.events),
+        **_about_match(rule, alert_id, told),
         **rule_fields(rule),
         fields.RULE_NAME: name,
         fields.EXECUTION_UUID: context.uuid,
@@ -78,9 +112,30 @@ def _left_out_note(left_out: Sequence[str]) -> str:
     return f"Parts of an event were left out of its alert, because the alert index takes no such values: {some}{more}"
 
 
-def build_group_alert(rule: Rule, hit: Hit, of: Member, *, context: ExecutionContext) -> Alert:
-    """The alert of a group, made of the event that opens it; `with_fold` brings it up to date as members join."""
-    alert = build_alert(rule, hit, alert_id=of.group_id, context=context)
+def build_blocks(rule: Rule, events: Sequence[Hit], *, group: str, context: ExecutionContext) -> list[Alert]:
+    """The building-block alerts of a sequence's events; `group` is the id of the sequence's own alert."""
+    alerts = []
+    for number, event in enumerate(events):
+        place = {fields.GROUP_ID: group, fields.GROUP_INDEX: number, fields.BUILDING_BLOCK_TYPE: "default"}
+        name = block_id(group, number)
+        alerts.append(build_alert(rule, event, alert_id=name, context=context, told=Told(place), is_block=True))
+    return alerts
+
+
+def _about_match(rule: Rule, alert_id: str, told: Told) -> dict[str, Any]:
+    about: dict[str, Any] = {}
+    if rule.building_block_type is not None:
+        about[fields.BUILDING_BLOCK_TYPE] = rule.building_block_type
+    if told.events:
+        about[fields.GROUP_ID] = alert_id
+    if told.identity.parts:
+        about[fields.MATCH] = told.identity.text
+    return {**about, **told.fields}
+
+
+def build_group_alert(rule: Rule, hit: Hit, of: Member, *, context: ExecutionContext, told: Told = NOTHING) -> Alert:
+    """The alert of a group, made of the match that opens it; `with_fold` brings it up to date as members join."""
+    alert = build_alert(rule, hit, alert_id=of.group_id, context=context, told=told)
     return Alert(alert.id, {**alert.source, **group_fields(of, rule, context)}, alert.notes)
 
 
@@ -127,8 +182,8 @@ def _about_alert(rule: Rule, reason: str, alert_id: str, context: ExecutionConte
     }
 
 
-def _origin(hit: Hit) -> dict[str, Any]:
-    found = ancestors(hit.source, hit.key)
+def _origin(hit: Hit, events: Sequence[Hit]) -> dict[str, Any]:
+    found = [each for event in events or (hit,) for each in ancestors(event.source, event.key)]
     origin: dict[str, Any] = {fields.ANCESTORS: found, fields.DEPTH: depth(found)}
     if (happened := event_time(hit.source)) is not None:
         origin[fields.ORIGINAL_TIME] = write_time(happened)

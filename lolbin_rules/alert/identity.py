@@ -13,24 +13,31 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.source import event_time, first, objects, values
 from lolbin_rules.rule.model import Rule
-from lolbin_rules.store.port import Key
+from lolbin_rules.store.port import Hit, Key
 
 __all__ = [
+    "NO_IDENTITY",
+    "Identity",
     "Terms",
     "alert_id",
     "alert_index",
+    "alert_key",
+    "block_id",
     "group_id",
     "group_terms",
     "instance_id",
+    "membership_key",
     "monthly_index",
     "rule_uuid",
     "same_event",
+    "same_match",
     "stable_index",
     "suppressed_index",
 ]
@@ -62,6 +69,46 @@ def stable_index(name: str) -> str:
     return f"{cluster}{colon}{backing['name'] if backing else bare}"
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a match is known by where it is more than one event.
+
+    Attributes:
+        parts: strings, numbers, None and sequences of these, the same however and whenever the match is found; empty
+            for a single event.
+        dated: the moment whose month chooses the index.
+    """
+
+    parts: tuple[Any, ...] = ()
+    dated: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """As it stands in the alert."""
+        return json.dumps(self.parts, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+NO_IDENTITY: Final = Identity()
+
+
+def alert_key(prefix: str, rule_id: str, hit: Hit, identity: Identity = NO_IDENTITY) -> Key:
+    """Where the alert of a match is, if it has one of its own."""
+    if identity.parts:
+        return Key(monthly_index(f"{prefix}-alerts", identity.dated), _match_id(rule_id, identity))
+    return Key(alert_index(prefix, hit.source), alert_id(rule_id, hit.key))
+
+
+def membership_key(prefix: str, rule_id: str, hit: Hit, identity: Identity = NO_IDENTITY) -> Key:
+    """Where the membership of a match is, if it is in a group."""
+    if identity.parts:
+        return Key(monthly_index(f"{prefix}-suppressed", identity.dated), _match_id(rule_id, identity))
+    return Key(suppressed_index(prefix, hit.source), alert_id(rule_id, hit.key))
+
+
+def _match_id(rule_id: str, identity: Identity) -> str:
+    return _digest([rule_id, "match", identity.parts])
+
+
 def _digest(parts: Sequence[Any]) -> str:
     """Sha256 over a JSON array in ASCII without white space: these bytes must never change, or events alert twice.
 
@@ -75,6 +122,16 @@ def _digest(parts: Sequence[Any]) -> str:
 def alert_id(rule_id: str, key: Key) -> str:
     """The id of the alert that a rule makes of one event, 64 hexadecimal digits."""
     return _digest([rule_id, stable_index(key.index), key.id])
+
+
+def block_id(group: str, number: int) -> str:
+    """The id of the alert of one event of a sequence: by the sequence's own alert and the event's place in it."""
+    return _digest(["block", group, number])
+
+
+def same_match(stored: Mapping[str, Any], rule: Rule, identity: Identity) -> bool:
+    """As `same_event`, for a match that is known by more than one event's index and id."""
+    return bool(first(stored, fields.RULE_ID) == rule.id and first(stored, fields.MATCH) == identity.text)
 
 
 def group_id(rule_id: str, terms: Terms, slot_start: datetime) -> str:

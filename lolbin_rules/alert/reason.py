@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lolbin_rules.alert.overrides import name_override
 from lolbin_rules.alert.source import first, nested, values
 from lolbin_rules.errors import RenderError
 from lolbin_rules.query.render import render
@@ -20,6 +21,9 @@ LONGEST_REASON: Final = 4096
 
 def alert_name(rule: Rule, source: Mapping[str, Any]) -> tuple[str, str]:
     """The name that the alert bears, and a note where `name_template` could not be filled ("" where it could)."""
+    override = name_override(rule, source)
+    if override is not None:
+        return _cut(_line(override), LONGEST_NAME), ""
     return _filled(rule, source, "name_template", rule.name, LONGEST_NAME)
 
 

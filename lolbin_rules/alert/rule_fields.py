@@ -11,7 +11,16 @@ from lolbin_rules.rule.model import Condition, Rule
 
 __all__ = ["rule_fields"]
 
-KINDS: Final = {"query": ("siem.queryRule", "Custom Query Rule")}
+KINDS: Final = {
+    "query": ("siem.queryRule", "Custom Query Rule"),
+    "saved_query": ("siem.savedQueryRule", "Saved Query Rule"),
+    "eql": ("siem.eqlRule", "Event Correlation Rule"),
+    "threshold": ("siem.thresholdRule", "Threshold Rule"),
+    "new_terms": ("siem.newTermsRule", "New Terms Rule"),
+    "threat_match": ("siem.indicatorRule", "Indicator Match Rule"),
+    "esql": ("siem.esqlRule", "ES|QL Rule"),
+    "machine_learning": ("siem.mlRule", "Machine Learning Rule"),
+}
 """Rule type -> what Elastic's registry calls the type and its category; its interface shows only what it knows."""
 
 
@@ -49,37 +58,56 @@ def rule_fields(rule: Rule) -> dict[str, Any]:
     }
 
 
+ABOUT_THE_RULE: Final = {
+    *("id", "name", "history", "tests", "interval", "lookback", "max_alerts", "enabled", "match", "exclude"),
+    *("suppression", "exceptions", "vars", "name_template", "reason", "threshold", "history_window_start"),
+}
+"""Keys of a rule that its parameters do not have, or have under another name or in another form."""
+
+
 def parameters(rule: Rule) -> dict[str, Any]:
-    """The rule under the names of Elastic's parameters, and its logic as the author wrote it (`match`, `exclude`)."""
+    """The rule under the names of Elastic's parameters, and its logic as the author wrote it."""
+    known = rule.model_dump(mode="json", exclude_defaults=True, exclude=ABOUT_THE_RULE)
     return {
+        **DEFAULTS,
+        **known,
         "rule_id": rule.id,
         "description": rule.description,
-        "author": list(rule.author),
-        "license": rule.license,
         "type": rule.type,
         "version": rule.version,
         "from": format_lookback(rule.lookback),
         "to": "now",
         "index": list(rule.index),
         "max_signals": rule.max_alerts,
-        "severity": rule.severity,
-        "severity_mapping": [],
-        "risk_score": rule.risk_score,
-        "risk_score_mapping": [],
-        "threat": [threat.model_dump(mode="json") for threat in rule.threat],
-        "references": list(rule.references),
-        "false_positives": list(rule.false_positives),
-        "note": rule.note,
-        "setup": rule.setup,
-        "exceptions_list": [],
-        "related_integrations": [],
-        "required_fields": [],
-        "immutable": False,
-        "output_index": "",
+        "exceptions_list": [{"list_id": each, "type": "detection"} for each in rule.exceptions],
         "match": {name: _written(condition) for name, condition in rule.match.items()},
         "exclude": {name: _written(condition) for name, condition in rule.exclude.items()},
+        **_threshold(rule),
+        **_history(rule),
         **_suppression(rule),
     }
+
+
+DEFAULTS: Final[dict[str, Any]] = {
+    **{key: [] for key in ("severity_mapping", "risk_score_mapping", "threat", "references", "false_positives")},
+    **{key: [] for key in ("related_integrations", "required_fields")},
+    **dict.fromkeys(("note", "setup", "output_index"), ""),
+    "immutable": False,
+}
+
+
+def _threshold(rule: Rule) -> dict[str, Any]:
+    if rule.threshold is None:
+        return {}
+    cardinality = [{"field": each.field, "value": each.value} for each in rule.threshold.cardinality]
+    return {
+        "threshold": {"field": list(rule.threshold.field), "value": rule.threshold.value, "cardinality": cardinality}
+    }
+
+
+def _history(rule: Rule) -> dict[str, Any]:
+    start = rule.history_window_start
+    return {} if start is None else {"history_window_start": format_lookback(start)}
 
 
 def _written(condition: Condition) -> dict[str, Any]:
@@ -89,11 +117,12 @@ def _written(condition: Condition) -> dict[str, Any]:
 def _suppression(rule: Rule) -> dict[str, Any]:
     if rule.suppression is None:
         return {}
+    group_by = rule.suppression.group_by or (rule.threshold.field if rule.threshold else ())
     seconds = int((rule.suppression.duration or rule.interval).total_seconds())
     strategy = "suppress" if rule.suppression.missing_fields == "suppress" else "doNotSuppress"
     return {
         "alert_suppression": {
-            "group_by": list(rule.suppression.group_by),
+            "group_by": list(group_by),
             "duration": {"value": seconds, "unit": "s"},
             "missing_fields_strategy": strategy,
         }

@@ -15,14 +15,15 @@ from lolbin_rules.alert import fields
 from lolbin_rules.alert.ancestors import ancestors
 from lolbin_rules.alert.context import ExecutionContext
 from lolbin_rules.alert.identity import (
+    NO_IDENTITY,
+    Identity,
     Terms,
-    alert_id,
     group_id,
     group_terms,
     instance_id,
+    membership_key,
     monthly_index,
     rule_uuid,
-    suppressed_index,
 )
 from lolbin_rules.alert.source import EPOCH, event_time, first, objects, parse_time, write_time
 from lolbin_rules.rule.model import Rule
@@ -34,6 +35,7 @@ __all__ = [
     "Slot",
     "fold",
     "fold_aggregation",
+    "group_by_of",
     "group_fields",
     "member",
     "read_fold",
@@ -103,15 +105,17 @@ def slot_of(moment: datetime, length: timedelta) -> Slot | None:
         return None
 
 
-def member(rule: Rule, hit: Hit, *, prefix: str, context: ExecutionContext) -> Member | None:
-    """The event as a member of its group; None where it gets an alert of its own.
+def member(
+    rule: Rule, hit: Hit, *, prefix: str, context: ExecutionContext, identity: Identity = NO_IDENTITY
+) -> Member | None:
+    """The match as a member of its group; None where it gets an alert of its own.
 
     That is so where the rule has no suppression, where the event lacks a field of `group_by` and the rule says
     `do_not_suppress`, and where the event has no readable `@timestamp`, since its slot cannot be known then.
     """
     if rule.suppression is None:
         return None
-    terms = group_terms(hit.source, rule.suppression.group_by)
+    terms = group_terms(hit.source, group_by_of(rule))
     if rule.suppression.missing_fields == "do_not_suppress" and any(found is None for _, found in terms):
         return None
     happened = event_time(hit.source)
@@ -119,8 +123,8 @@ def member(rule: Rule, hit: Hit, *, prefix: str, context: ExecutionContext) -> M
     if happened is None or slot is None:
         return None
     group = group_id(rule.id, terms, slot.start)
-    key = Key(suppressed_index(prefix, hit.source), alert_id(rule.id, hit.key))
     source = {
+        **({fields.MATCH: identity.text} if identity.parts else {}),
         fields.TIMESTAMP: write_time(context.created_at),
         fields.UUID: group,
         fields.ANCESTORS: ancestors(hit.source, hit.key),
@@ -131,7 +135,15 @@ def member(rule: Rule, hit: Hit, *, prefix: str, context: ExecutionContext) -> M
         **_slot_fields(terms, slot),
     }
     alert = Key(monthly_index(f"{prefix}-alerts", slot.start), group)
-    return Member(group, alert, Document(key, source), terms, slot, happened)
+    membership = membership_key(prefix, rule.id, hit, identity)
+    return Member(group, alert, Document(membership, source), terms, slot, happened)
+
+
+def group_by_of(rule: Rule) -> tuple[str, ...]:
+    """The fields that name a rule's groups; those of a threshold are its own."""
+    if rule.suppression is not None and rule.suppression.group_by:
+        return rule.suppression.group_by
+    return rule.threshold.field if rule.threshold else ()
 
 
 def _slot_fields(terms: Terms, slot: Slot) -> dict[str, Any]:

@@ -2,52 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, Final, TypeAlias
 
-from lolbin_rules.errors import LolbinRulesError, StoreUnavailable
+from lolbin_rules.errors import LolbinRulesError, RenderError, StoreUnavailable
 from lolbin_rules.execution.progress import Course
-from lolbin_rules.execution.search import TIMESTAMP
 from lolbin_rules.query.compiled import Compiled, Misfit
 from lolbin_rules.query.match import timestamp_misfits
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.query.rule_query import NO_TYPES, Given, query_text
+from lolbin_rules.query.time_axis import axes_of
+from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
+from lolbin_rules.rule.rule_kinds import RULE_KINDS
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.store.port import FieldTypes, Store
 
-__all__ = ["fit_to_indices"]
+__all__ = ["Exceptions", "fit_to_indices"]
 
 WITHIN = timedelta(seconds=30)
 
 
-def fit_to_indices(courses: Sequence[Course], lists: Mapping[str, NamedList], store: Store) -> None:
+Exceptions: TypeAlias = Mapping[str, Sequence[ExceptionList]]
+"""The exception lists that apply to a rule, by its id; rules without any need not be there."""
+
+
+def fit_to_indices(
+    courses: Sequence[Course], lists: Mapping[str, NamedList], exceptions: Exceptions, store: Store
+) -> None:
     """Compile each course's rule for the indices behind it; what stands in its way is noted in the course.
 
     One request serves all rules that name the same indices.
     """
     for index, together in _by_index(courses).items():
-        names = {name for course in together for name in RULE_TYPES[course.rule.type].fields(course.rule)}
-        try:
-            types = store.field_types(index, sorted({TIMESTAMP, *names}))
-        except LolbinRulesError as error:
-            for course in together:
-                course.give_up(f"The fields of {', '.join(index)} could not be looked up: {error}")
-            continue
-        full: dict[tuple[str, ...], frozenset[str]] = {}
+        names: set[str] = set()
+        ready = []
         for course in together:
-            with course.isolated("Compiling the rule"):
-                course.compiled = _compile_for(course.rule, lists, types, store, full)
-                course.fingerprint = course.compiled.fingerprint(course.rule.type, course.rule.index)
-                _note(course, types)
+            with _asked(course):
+                rule = course.rule
+                course.given = Given(lists, exceptions.get(rule.id, ()), NO_TYPES, course.execution.now)
+                names |= RULE_TYPES[rule.type].fields(rule, course.given)
+                names |= {axis.field for axis in axes_of(rule)}
+                ready.append(course)
+        _fit(ready, index, names, store)
 
 
-def _compile_for(
-    rule: Rule,
-    lists: Mapping[str, NamedList],
-    types: FieldTypes,
-    store: Store,
-    full: dict[tuple[str, ...], frozenset[str]],
-) -> Compiled:
+@contextmanager
+def _asked(course: Course) -> Iterator[None]:
+    """A query that cannot be asked fails its own rule, and so does any fault of ours on the way."""
+    with course.isolated("Compiling the rule"):
+        try:
+            yield
+        except RenderError as error:
+            course.give_up(
+                f"The rule's query cannot be asked: {str(error).rstrip('.')}. Nothing was searched; correct the rule."
+            )
+
+
+def _fit(courses: Sequence[Course], index: tuple[str, ...], names: set[str], store: Store) -> None:
+    try:
+        # What reads no indices of its own has nothing to be fitted to.
+        types = store.field_types(index, sorted(names)) if index and courses else NO_TYPES
+    except LolbinRulesError as error:
+        for course in courses:
+            course.give_up(f"The fields of {', '.join(index)} could not be looked up: {error}")
+        return
+    full: dict[tuple[str, ...], frozenset[str]] = {}
+    for course in courses:
+        with _asked(course):
+            if course.given is None:
+                raise AssertionError("what a rule depends on is known before it is compiled")
+            course.given = replace(course.given, types=types)
+            course.compiled = _compile_for(course.rule, course.given, store, full)
+            course.fingerprint = course.compiled.fingerprint(*_context(course.rule, course.given, course.compiled))
+            _note(course, types)
+
+
+IN_THE_QUERY: Final = {
+    *("index", "match", "exclude", "query", "language", "case_insensitive", "filters", "saved_id"),
+    *("concurrent_searches", "items_per_search"),
+}
+"""Keys of some types of rules that the query shows, or that have no effect."""
+
+
+def _context(rule: Rule, given: Given, compiled: Compiled) -> list[Any]:
+    """What a rule finds depends on, besides its query."""
+    context: list[Any] = [rule.type, rule.index]
+    keys = RULE_KINDS[rule.type].keys - IN_THE_QUERY
+    if settings := rule.model_dump(mode="json", include=set(keys), exclude_defaults=True):
+        context.append(settings)
+    if compiled.plan is not None:
+        context.append(query_text(rule, given.lists))
+    if rule.timestamp_override is not None:
+        context += [rule.timestamp_override, rule.timestamp_override_fallback_disabled]
+    return context
+
+
+def _compile_for(rule: Rule, given: Given, store: Store, full: dict[tuple[str, ...], frozenset[str]]) -> Compiled:
     """The rule's query for indices of these types, with what it cannot be asked of.
 
     `full` remembers what was asked for other rules, which mostly have the same indices in doubt.
@@ -56,8 +108,11 @@ def _compile_for(
         RenderError: a template of the rule cannot be filled.
         StoreError: it could not be told whether the indices in doubt hold anything.
     """
-    compiled = RULE_TYPES[rule.type].compile(rule, lists, types)
-    misfits = (*timestamp_misfits(types, TIMESTAMP), *compiled.misfits)
+    compiled = RULE_TYPES[rule.type].compile(rule, given)
+    axes = axes_of(rule)
+    # What lacks the field of an override is looked for on the other axis.
+    of_time = [each for axis in axes for each in timestamp_misfits(given.types, axis.field, may_lack=len(axes) > 1)]
+    misfits = (*of_time, *compiled.misfits)
     return replace(compiled, misfits=_with_documents(misfits, store, full)) if misfits else compiled
 
 
@@ -97,7 +152,7 @@ def _note(course: Course, types: FieldTypes) -> None:
         return
     course.tally.problems += [f"{str(misfit)[0].upper()}{str(misfit)[1:]}." for misfit in compiled.misfits]
     empty = [expression for expression, indices in types.indices.items() if not indices]
-    if len(empty) == len(types.indices):
+    if types.indices and len(empty) == len(types.indices):
         course.is_blind = True
         course.tally.problems.append(
             f"No index matches {', '.join(rule.index)}: nothing was searched. Correct the rule's index, or start "

@@ -10,14 +10,17 @@ from typing import Any
 
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.ancestors import is_own_alert
-from lolbin_rules.alert.build import build_alert, build_group_alert
-from lolbin_rules.alert.identity import alert_id
+from lolbin_rules.alert.build import Told, build_alert, build_blocks, build_group_alert
+from lolbin_rules.alert.identity import Identity, alert_key
 from lolbin_rules.alert.suppression import Fold, Member, member, with_fold
-from lolbin_rules.execution.fields import fit_to_indices
+from lolbin_rules.execution.evaluate import evaluate, matches_of
+from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.search import Search, search
 from lolbin_rules.plan.window import Window
+from lolbin_rules.query.time_axis import TimeAxis, axes_of
 from lolbin_rules.rule.model import NamedList
+from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Store
 
 __all__ = ["Preview", "preview"]
@@ -44,19 +47,20 @@ class Preview:
     ids: set[str] = field(default_factory=set)
     hits: int = 0
 
-    def take(self, hits: Sequence[Hit]) -> None:
-        """Add what these hits would raise."""
+    def take(self, matches: Sequence[Match]) -> None:
+        """Add what these matches would raise."""
         rule = self.course.rule
-        for hit in hits:
-            if is_own_alert(rule.id, hit.source):
+        for match in matches:
+            if any(is_own_alert(rule.id, hit.source) for hit in match.events or (match.hit,)):
                 continue
             self.hits += 1
-            joined = member(rule, hit, prefix="preview", context=self.course.context)
-            name = joined.group_id if joined else alert_id(rule.id, hit.key)
+            known = Identity(match.identity, match.dated)
+            joined = member(rule, match.hit, prefix="preview", context=self.course.context, identity=known)
+            name = joined.group_id if joined else alert_key("preview", rule.id, match.hit, known).id
             if name in self.ids:
                 self._fold(name, joined)
             elif len(self.ids) < self.most:
-                self.alerts[name] = self._build(hit, name, joined)
+                self._build(match, name, joined, known)
             self.ids.add(name)
 
     def restart(self) -> None:
@@ -66,11 +70,15 @@ class Preview:
             self.alerts.clear()
             self.ids.clear()
 
-    def _build(self, hit: Hit, name: str, joined: Member | None) -> Mapping[str, Any]:
+    def _build(self, match: Match, name: str, joined: Member | None, known: Identity) -> None:
         rule, context = self.course.rule, self.course.context
+        told = Told(match.fields, known, match.events)
         if joined:
-            return build_group_alert(rule, hit, joined, context=context).source
-        return build_alert(rule, hit, alert_id=name, context=context).source
+            self.alerts[name] = build_group_alert(rule, match.hit, joined, context=context, told=told).source
+            return
+        self.alerts[name] = build_alert(rule, match.hit, alert_id=name, context=context, told=told).source
+        for block in build_blocks(rule, match.events, group=name, context=context):
+            self.alerts[block.id] = block.source
 
     def _fold(self, name: str, joined: Member | None) -> None:
         if joined is None or name not in self.alerts:
@@ -85,6 +93,7 @@ def preview(
     previews: Sequence[Preview],
     window: Window,
     lists: Mapping[str, NamedList],
+    exceptions: Exceptions,
     store: Store,
     after_page: Callable[[Preview], None] = lambda _: None,
 ) -> None:
@@ -94,22 +103,43 @@ def preview(
         previews: what is found is added to these.
         window: the time that is searched.
         lists: the named lists that rules refer to.
+        exceptions: the exception lists that apply to each rule.
         store: where.
         after_page: called for each preview that got hits, page by page.
     """
-    fit_to_indices([found.course for found in previews], lists, store)
-    together: dict[tuple[str, ...], list[Preview]] = {}
+    fit_to_indices([found.course for found in previews], lists, exceptions, store)
+    together: dict[tuple[tuple[str, ...], TimeAxis], list[Preview]] = {}
     for found in previews:
-        if found.course.compiled is not None and not found.course.is_blind:
-            together.setdefault(found.course.rule.index, []).append(found)
-    for index, some in together.items():
-        _search(index, some, window, store, after_page)
+        if found.course.compiled is None or found.course.is_blind:
+            continue
+        if found.course.evaluator is not None:
+            _evaluate(found, window, store, after_page)
+        else:
+            for axis in axes_of(found.course.rule):
+                together.setdefault((found.course.rule.index, axis), []).append(found)
+    for (index, axis), some in together.items():
+        _search(index, some, window, axis, store, after_page)
+
+
+def _evaluate(found: Preview, window: Window, store: Store, after_page: Callable[[Preview], None]) -> None:
+    course = found.course
+
+    def take(matches: Sequence[Match]) -> bool:
+        found.take(matches)
+        after_page(found)
+        return True
+
+    done = evaluate(course, window, store, WITHIN, take)
+    course.tally.warnings += done.warnings
+    (course.tally.failures if done.is_failed else course.tally.problems).extend(done.problems)
+    course.execution = replace(course.execution, planned=(window,))
 
 
 def _search(
     index: tuple[str, ...],
     previews: Sequence[Preview],
     window: Window,
+    axis: TimeAxis,
     store: Store,
     after_page: Callable[[Preview], None],
 ) -> None:
@@ -117,7 +147,7 @@ def _search(
 
     def consume(pages: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
         for name, hits in pages.items():
-            by_id[name].take(hits)
+            by_id[name].take(matches_of(by_id[name].course.compiled, hits))
             after_page(by_id[name])
         return set()
 
@@ -126,7 +156,7 @@ def _search(
             by_id[name].restart()
 
     queries = {name: found.course.query for name, found in by_id.items()}
-    for name, answer in search(Search(index, queries, window, WITHIN), store, consume, restart).items():
+    for name, answer in search(Search(index, queries, window, WITHIN, axis), store, consume, restart).items():
         course = by_id[name].course
         (course.tally.failures if answer.is_failed else course.tally.problems).extend(answer.problems)
         course.execution = replace(course.execution, planned=(window,))

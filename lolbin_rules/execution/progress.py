@@ -12,9 +12,14 @@ from lolbin_rules.alert.build import ExecutionContext
 from lolbin_rules.execution.record import Execution, Tally
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.plan import covered_until_cap, without_instants
-from lolbin_rules.plan.window import Window, from_position, position
+from lolbin_rules.plan.window import Spans, Window, from_position, position
 from lolbin_rules.query.compiled import Compiled
+from lolbin_rules.query.rule_query import Given
+from lolbin_rules.query.time_axis import EVENT_TIME, TimeAxis
 from lolbin_rules.rule.model import Rule
+from lolbin_rules.rule_types import RULE_TYPES
+from lolbin_rules.rule_types.match import Match
+from lolbin_rules.rule_types.protocol import Evaluator
 from lolbin_rules.store.port import Key, Query, Seen
 
 __all__ = ["Course", "Stretch", "isolated"]
@@ -43,22 +48,26 @@ class Course:
 
     Attributes:
         execution: the record to be, with its tally.
+        given: what the rule's query depends on besides the rule; None until that is known.
         compiled: the rule's query; None until it is compiled.
         coverage: the rule's state as last read from the store or written to it.
         seen: the state of its document; None while there is none.
         stretches: the windows to be searched, current first.
         groups: for a rule with suppression: the alerts of the groups that were met.
+        grown: alerts that stand for more events than when they were written, with what they are to say.
         created: ids of the alerts that this execution created.
         is_blind: the rule's index stands for nothing today, so that there is nothing to search.
     """
 
     execution: Execution
+    given: Given | None = None
     compiled: Compiled | None = None
     fingerprint: str = ""
     coverage: Coverage | None = None
     seen: Seen | None = None
     stretches: list[Stretch] = field(default_factory=list)
     groups: set[Key] = field(default_factory=set)
+    grown: dict[Key, Match] = field(default_factory=dict)
     created: set[str] = field(default_factory=set)
     is_blind: bool = False
 
@@ -79,20 +88,31 @@ class Course:
         return ExecutionContext(execution.uuid, execution.started_at, execution.now, execution.kind)
 
     @property
+    def evaluator(self) -> Evaluator | None:
+        """What finds the matches of the compiled rule; None where each hit is one."""
+        return RULE_TYPES[self.rule.type].evaluator(self.rule, self.compiled) if self.compiled else None
+
+    @property
     def query(self) -> Query:
         """The compiled query, kept off the indices that it cannot be asked of."""
         if self.compiled is None:
             raise AssertionError("a rule is compiled before it is searched")
-        if not self.compiled.left_out:
-            return self.compiled.query
-        return {
-            "bool": {"filter": [self.compiled.query], "must_not": [{"terms": {"_index": [*self.compiled.left_out]}}]}
-        }
+        return self.compiled.fitted(self.compiled.query)
 
     @property
     def budget(self) -> int:
         """Alerts that may still be created."""
         return self.rule.max_alerts - self.tally.alerts
+
+    def believed(self) -> list[Window]:
+        """What was searched on every axis of the rule, with all alerts of it confirmed."""
+        by_axis: dict[TimeAxis, list[Window]] = {}
+        for stretch in self.stretches:
+            by_axis.setdefault(stretch.axis, []).extend(stretch.believed())
+        first, *others = by_axis.values() or ([],)
+        for other in others:
+            first = [part for window in first for part in Spans((window,)) & Spans(tuple(other))]
+        return first
 
     def fail(self, sentence: str) -> None:
         """Note why what was planned was not done."""
@@ -116,6 +136,7 @@ class Stretch:
     Attributes:
         course: whose.
         window: what is to be read.
+        axis: the field of time that the window is about.
         reserve: alerts that this stretch must leave to later ones of the same execution.
         cut: where belief ends: the position (epoch milliseconds) of the first hit that was not written; None while
             there is none.
@@ -127,6 +148,7 @@ class Stretch:
 
     course: Course
     window: Window
+    axis: TimeAxis = EVENT_TIME
     reserve: int = 0
     cut: int | None = None
     holes: list[int] = field(default_factory=list)

@@ -41,6 +41,7 @@ class Tally:
         dead_letters: alerts that the index refused and that were written without the copied source.
         is_capped: `max_alerts` was reached before everything was written.
         deferred: hits that it left to later executions, as far as they could be counted.
+        held_back: how many events each item of the rule's exception lists held back, by list and item.
         raised: what each created alert says, for those who watch; at most `max_alerts` sentences.
         searched: the windows that were searched and may be believed.
         search_time: time spent reading, of the batch that the rule was in.
@@ -57,6 +58,7 @@ class Tally:
     dead_letters: int = 0
     is_capped: bool = False
     deferred: int = 0
+    held_back: dict[str, int] = field(default_factory=dict)
     raised: list[str] = field(default_factory=list)
     searched: list[Window] = field(default_factory=list)
     search_time: timedelta = timedelta()
@@ -127,6 +129,7 @@ class Execution:
             "suppressed": tally.suppressed,
             "dead_letters": tally.dead_letters,
             "deferred": tally.deferred,
+            "held_back": [{"exception": name, "events": count} for name, count in sorted(tally.held_back.items())],
             "search_ms": _milliseconds(tally.search_time),
             "write_ms": _milliseconds(tally.write_time),
             "failures": _once(tally.failures),

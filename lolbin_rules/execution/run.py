@@ -10,22 +10,28 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.coverage_documents import close_coverage, load_coverage, save_coverage
-from lolbin_rules.execution.fields import fit_to_indices
+from lolbin_rules.execution.evaluate import evaluate, matches_of
+from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.fold import fold_groups
+from lolbin_rules.execution.growth import grow_alerts
+from lolbin_rules.execution.held_back import count_held_back
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution, Kind, record_document
-from lolbin_rules.execution.search import Answer, Search, in_window, search
+from lolbin_rules.execution.search import Answer, Search, search
 from lolbin_rules.execution.write import AlertWriter
 from lolbin_rules.plan.coverage import Coverage, opened
 from lolbin_rules.plan.logic import Logic
 from lolbin_rules.plan.plan import plan, tolerance
 from lolbin_rules.plan.window import DAWN, Spans, Window, before, floor
+from lolbin_rules.query.time_axis import axes_of
 from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Store, Verdict
 
 __all__ = ["Orders", "disable", "execute"]
@@ -41,6 +47,7 @@ class Orders:
     Attributes:
         rules: the rules that are due.
         lists: the named lists, by id.
+        exceptions: the exception lists that apply to each rule, by the rule's id.
         now: the time to plan for; where it is ahead of the store's clock, the store's clock is believed.
         prefix: what the names of the indices that are written begin with.
         kind: `scheduled`: the current window and what is uncovered; `manual`: just `spans`.
@@ -57,6 +64,7 @@ class Orders:
     spans: Mapping[str, tuple[Window, ...]] = field(default_factory=dict)
     gap_horizon: timedelta = timedelta(days=7)
     search_within: timedelta = timedelta(minutes=2)
+    exceptions: Exceptions = field(default_factory=dict)
 
 
 def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> list[Execution]:
@@ -116,7 +124,7 @@ class _failing:  # noqa: N801 - reads as the statement it stands in
 
 
 def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted: set[str]) -> None:
-    fit_to_indices(courses, orders.lists, store)
+    fit_to_indices(courses, orders.lists, orders.exceptions, store)
     ready = [course for course in courses if course.compiled]
     with _failing(ready, "The coverage could not be read or written"):
         _open(ready, orders, store)
@@ -129,6 +137,7 @@ def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted:
         with course.isolated("Settling what was found"):
             _settle_groups(course, store, orders.prefix)
             _tell_what_is_left(course, store)
+            count_held_back(course, store)
     with _failing(ready, "The coverage could not be written"):
         _save(ready, orders, store)
 
@@ -171,14 +180,15 @@ def _plan(course: Course, orders: Orders) -> None:
     if course.coverage is None:
         return
     rule, now = course.rule, course.execution.now
+    axes = axes_of(rule)
     if orders.kind == "manual":
-        course.stretches = [Stretch(course, window) for window in _spans(course, orders)]
+        course.stretches = [Stretch(course, window, axis) for window in _spans(course, orders) for axis in axes]
         return
     planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon)
     share = max(1, rule.max_alerts // 4) if planned.backlog else 0
-    course.stretches = [Stretch(course, planned.current, reserve=share)]
+    course.stretches = [Stretch(course, planned.current, axis, reserve=share) for axis in axes]
     oldest_then_newest = [*planned.backlog[-1:], *planned.backlog[:-1]]
-    course.stretches += [Stretch(course, window) for window in oldest_then_newest]
+    course.stretches += [Stretch(course, window, axis) for window in oldest_then_newest for axis in axes]
     course.tally.warnings += [
         f"The time {window} was never searched and lies beyond the gap horizon; search it with once --from --to."
         for window in planned.expired
@@ -191,11 +201,37 @@ def _search_all(courses: Sequence[Course], orders: Orders, store: Store, convict
     rounds = max((len(course.stretches) for course in courses), default=0)
     for number in range(rounds):
         stretches = [course.stretches[number] for course in courses if number < len(course.stretches)]
-        for together in _batches([stretch for stretch in stretches if not stretch.course.is_blind], convicted):
+        seeing = [stretch for stretch in stretches if not stretch.course.is_blind]
+        for stretch in seeing:
+            if stretch.course.evaluator is not None:
+                _evaluate(stretch, orders.search_within, store, writer)
+        for together in _batches([stretch for stretch in seeing if stretch.course.evaluator is None], convicted):
             failed = _search(together, orders.search_within, store, writer)
             everybody = {stretch.course.rule.id for stretch in together}
             convicted.difference_update(everybody - failed)
             convicted.update(failed if failed != everybody else ())
+
+
+def _evaluate(stretch: Stretch, within: timedelta, store: Store, writer: AlertWriter) -> None:
+    """Evaluate one window for a rule whose matches are more than single hits."""
+    course = stretch.course
+    spent_writing = 0.0
+
+    def take(matches: Sequence[Match]) -> bool:
+        nonlocal spent_writing
+        began = time.perf_counter()
+        writer.take([(stretch, matches)])
+        spent_writing += time.perf_counter() - began
+        return stretch.wants_more
+
+    began = time.perf_counter()
+    done = evaluate(course, stretch.window, store, within, take)
+    course.tally.search_time += timedelta(seconds=time.perf_counter() - began - spent_writing)
+    course.tally.write_time += timedelta(seconds=spent_writing)
+    course.tally.warnings += done.warnings
+    if not done.is_whole:
+        stretch.is_doubted = True
+        (course.tally.failures if done.is_failed else course.tally.problems).extend(done.problems)
 
 
 def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[list[Stretch]]:
@@ -203,7 +239,7 @@ def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[
     for stretch in stretches:
         rule = stretch.course.rule
         alone = rule.id if rule.id in convicted else ""
-        batches.setdefault((rule.index, stretch.window, alone), []).append(stretch)
+        batches.setdefault((rule.index, stretch.window, stretch.axis, alone), []).append(stretch)
     return list(batches.values())
 
 
@@ -215,7 +251,13 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
     def consume(found: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
         nonlocal spent_writing
         began = time.perf_counter()
-        writer.take([(by_rule[name], hits) for name, hits in found.items() if by_rule[name].wants_more])
+        writer.take(
+            [
+                (by_rule[name], matches_of(by_rule[name].course.compiled, hits))
+                for name, hits in found.items()
+                if by_rule[name].wants_more
+            ]
+        )
         spent_writing += time.perf_counter() - began
         return {name for name, stretch in by_rule.items() if not stretch.wants_more}
 
@@ -226,7 +268,9 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
     first = stretches[0]
     queries = {name: stretch.course.query for name, stretch in by_rule.items()}
     began = time.perf_counter()
-    answers = search(Search(first.course.rule.index, queries, first.window, within), store, consume, restart)
+    answers = search(
+        Search(first.course.rule.index, queries, first.window, within, first.axis), store, consume, restart
+    )
     spent = time.perf_counter() - began
     for name, answer in answers.items():
         _believe(by_rule[name], answer)
@@ -250,6 +294,7 @@ def _settle_groups(course: Course, store: Store, prefix: str) -> None:
     """Suppressed groups must be counted exactly before anyone may believe that their time is done."""
     try:
         course.tally.problems += fold_groups(sorted(course.groups), store, prefix)
+        course.tally.problems += grow_alerts(course.grown, store)
     except StoreError as error:
         course.give_up(f"The counts of suppressed alerts could not be brought up to date: {error}")
 
@@ -264,13 +309,13 @@ def _tell_what_is_left(course: Course, store: Store) -> None:
 
 def _tell_of_cap(stretch: Stretch, left: Window, store: Store) -> None:
     course = stretch.course
-    query = {"bool": {"filter": [course.query, in_window(left)]}}
+    query = {"bool": {"filter": [course.query, stretch.axis.within(left)]}}
     course.tally.is_capped = True
-    try:
-        course.tally.deferred += store.count(course.rule.index, query, within=COUNT_WITHIN).value
-        many = f"{course.tally.deferred} hits"
-    except StoreError:
-        many = "hits (how many could not be counted)"
+    many = "matches" if course.evaluator else "hits (how many could not be counted)"
+    if course.evaluator is None:
+        with suppress(StoreError):
+            course.tally.deferred += store.count(course.rule.index, query, within=COUNT_WITHIN).value
+            many = f"{course.tally.deferred} hits"
     course.tally.problems.append(
         f"The cap of {course.rule.max_alerts} alerts was reached; {many} from {left.start.isoformat()} on "
         "are left to the next executions, none is dropped. Raise max_alerts or make the rule narrower if this goes on."
@@ -287,7 +332,7 @@ def _save(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     save_coverage(planned, lambda course: _searched(course, ended_at), store, orders.prefix)
     for course in planned:
         if len(course.tally.failures) == failures[course.rule.id]:
-            course.tally.searched = [window for stretch in course.stretches for window in stretch.believed()]
+            course.tally.searched = course.believed()
 
 
 def _searched(course: Course, ended_at: datetime) -> Coverage:
@@ -296,9 +341,9 @@ def _searched(course: Course, ended_at: datetime) -> Coverage:
     if coverage is None:
         raise AssertionError("a course that was planned has a coverage")
     late = tolerance(rule.interval, rule.lookback)
+    for window in course.believed():
+        coverage = coverage.with_searched(window, course.execution.started_at, course.fingerprint, late)
     for stretch in course.stretches:
-        for window in stretch.believed():
-            coverage = coverage.with_searched(window, course.execution.started_at, course.fingerprint, late)
         for window in stretch.unwritten():
             coverage = coverage.with_deferred(window, ended_at)
     return coverage
@@ -307,7 +352,9 @@ def _searched(course: Course, ended_at: datetime) -> Coverage:
 def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     """Write the records; an execution whose record is lost has still done what it did."""
     for course in courses:
-        course.execution = replace(course.execution, planned=tuple(stretch.window for stretch in course.stretches))
+        course.execution = replace(
+            course.execution, planned=tuple(dict.fromkeys(stretch.window for stretch in course.stretches))
+        )
     try:
         outcomes = store.create([record_document(course.execution, orders.prefix) for course in courses])
     except StoreError as error:

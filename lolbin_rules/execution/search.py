@@ -9,12 +9,11 @@ from datetime import timedelta
 
 from lolbin_rules.errors import StoreError, StoreForbidden, StoreOverwhelmed, StoreRejected
 from lolbin_rules.execution.progress import isolated
-from lolbin_rules.plan.window import Window, position
+from lolbin_rules.plan.window import Window
+from lolbin_rules.query.time_axis import EVENT_TIME, TimeAxis
 from lolbin_rules.store.port import Hit, Page, Query, Scan, ShardFailure, Store
 
-__all__ = ["TIMESTAMP", "Answer", "Consumer", "Search", "in_window", "search"]
-
-TIMESTAMP = "@timestamp"
+__all__ = ["Answer", "Consumer", "Search", "search"]
 
 Consumer = Callable[[Mapping[str, Sequence[Hit]]], AbstractSet[str]]
 """Takes the hits of one page by name, in order; answers which names want no more."""
@@ -25,12 +24,13 @@ Restart = Callable[[Iterable[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Several named queries over the same indices and the same window."""
+    """Several named queries over the same indices and the same window on one axis of time."""
 
     index: tuple[str, ...]
     queries: Mapping[str, Query]
     window: Window
     within: timedelta
+    axis: TimeAxis = EVENT_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,6 @@ class _Reading:
             self.until = None
 
 
-def in_window(window: Window) -> Query:
-    """Documents whose time, or one of whose times, lies in the half-open window."""
-    bounds = {"gte": position(window.start), "lt": position(window.end)}
-    return {"range": {TIMESTAMP: {**bounds, "format": "epoch_millis"}}}
-
-
 def search(asked: Search, store: Store, consume: Consumer, restart: Restart | None = None) -> dict[str, Answer]:
     """Read every hit of every name in order of time and hand it on; say for each name whether it may be believed.
 
@@ -123,7 +117,8 @@ def _halves(asked: Search, store: Store, consume: Consumer, restart: Restart | N
 
 def _read(asked: Search, store: Store, consume: Consumer, reading: _Reading) -> _Doubts:
     queries = dict(asked.queries)
-    request = Scan(asked.index, queries, in_window(asked.window), order_by=TIMESTAMP, within=asked.within)
+    within_window = asked.axis.within(asked.window)
+    request = Scan(asked.index, queries, within_window, order_by=asked.axis.field, within=asked.within)
     problems: list[str] = []
     is_query_at_fault = False
     for page in store.scan(request):

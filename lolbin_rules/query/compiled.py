@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lolbin_rules.store.port import Query
 
-__all__ = ["Compiled", "Misfit"]
+if TYPE_CHECKING:
+    from lolbin_rules.query.eql.plan import SequencePlan
+    from lolbin_rules.query.exception_list import CompiledException
+
+__all__ = ["Compiled", "Keeps", "Misfit"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,6 +42,19 @@ class Misfit:
         )
 
 
+class Keeps(Protocol):
+    """Decides on a document that a query has found, where Query DSL cannot say all that the rule says."""
+
+    @property
+    def text(self) -> str:
+        """What is decided, so that it can be told from other decisions."""
+        ...
+
+    def __call__(self, source: Mapping[str, Any], /) -> bool:
+        """Whether the document is a hit."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A rule's query, without time.
@@ -45,16 +63,30 @@ class Compiled:
         query: one clause of Query DSL.
         misfits: where it cannot be asked; those indices are left out of `query_where_it_fits`.
         unknown: fields of the rule that no index has, sorted; clauses over them match nothing.
+        keeps: decides on each document that the query finds; None where the query says all.
+        exceptions: the items of exception lists that the query leaves out.
+        without_exceptions: the query as it would be without them; None where there are none.
+        plan: for a sequence or sample: how the documents that the query finds make matches.
     """
 
     query: Query
     misfits: tuple[Misfit, ...] = ()
     unknown: tuple[str, ...] = ()
+    keeps: Keeps | None = None
+    exceptions: tuple[CompiledException, ...] = ()
+    without_exceptions: Query | None = None
+    plan: SequencePlan | None = field(default=None, compare=False)
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """The concrete indices that the query must not be asked of, sorted."""
         return tuple(sorted({index for misfit in self.misfits for index in misfit.indices}))
+
+    def fitted(self, query: Query) -> Query:
+        """A query of the rule, kept off the indices that the rule cannot be asked of."""
+        if not self.left_out:
+            return query
+        return {"bool": {"filter": [query], "must_not": [{"terms": {"_index": [*self.left_out]}}]}}
 
     def fingerprint(self, *context: Any) -> str:
         """Names the logic: equal for equal queries in an equal context (rule type, index patterns).
@@ -62,5 +94,6 @@ class Compiled:
         Lists, variables and field types are in it by their effect on the query. Indices that are left out are not: they
         change what was searched, which coverage records, not what was asked.
         """
-        text = json.dumps([context, self.query], sort_keys=True, separators=(",", ":"))
+        logic = [context, self.query, *([self.keeps.text] if self.keeps else [])]
+        text = json.dumps(logic, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

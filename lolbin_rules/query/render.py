@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,8 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lolbin_rules.errors import RenderError
+from lolbin_rules.query.eql.writing import eql_quote
+from lolbin_rules.query.kql.quoting import kql_quote
 
 __all__ = ["is_template", "render"]
 
@@ -18,6 +20,21 @@ LONGEST = 10_000
 
 # What is filled in is the text of a query value or a sentence, never markup: nothing is escaped as HTML.
 ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+def _listed(quote: Callable[[Any], str], separator: str) -> Callable[[Any], str]:
+    """A filter that writes a value, or each value of a list, so that a query language takes it for nothing else."""
+
+    def quoted(value: Any) -> str:
+        if isinstance(value, list | tuple):
+            return f"({separator.join(quote(each) for each in value)})"
+        return quote(value)
+
+    return quoted
+
+
+ENVIRONMENT.filters["kql"] = _listed(kql_quote, " or ")
+ENVIRONMENT.filters["eql"] = _listed(eql_quote, ", ")
 
 
 def is_template(text: str) -> bool:

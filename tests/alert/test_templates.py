@@ -11,15 +11,15 @@ import pytest
 
 from alert.alert_cases import CONTEXT, KEY, REACHED_OUT, field_names, hit, make_rule, mapped_fields
 from lolbin_rules.alert import fields
-from lolbin_rules.alert.build import build_alert, build_group_alert, dead_letter
-from lolbin_rules.alert.identity import alert_index, suppressed_index
+from lolbin_rules.alert.build import Told, build_alert, build_blocks, build_group_alert, dead_letter
+from lolbin_rules.alert.identity import Identity, alert_index, suppressed_index
 from lolbin_rules.alert.suppression import member
 from lolbin_rules.alert.templates import VERSION, mapping, templates
 from lolbin_rules.store.port import Key
 
 KINDS = ("alerts", "suppressed", "executions", "coverage", "dead-letters")
 CONTAINERS = {fields.ANCESTORS, fields.ORIGINAL_EVENT, fields.ORIGINAL_DATA_STREAM, fields.SUPPRESSION_TERMS}
-CONTAINERS |= {fields.RULE_THREAT, fields.EVENT}
+CONTAINERS |= {fields.RULE_THREAT, fields.EVENT, fields.THRESHOLD_RESULT}
 PAGE = "https://attack.mitre.org"
 THREAT = {
     "tactic": {"id": "TA0005", "name": "Defense Evasion", "reference": f"{PAGE}/tactics/TA0005/"},
@@ -40,6 +40,18 @@ RULE = make_rule(
     false_positives=["c"],
 )
 STREAM = {"data_stream": {"type": "logs", "dataset": "x", "namespace": "default"}, "process.pid.odd": 1}
+IDENTITY = Identity(("threshold", 1, [["a", "b"]]))
+RESULT = {
+    "terms": [{"field": "host.name", "value": "a"}],
+    "cardinality": [{"field": "user.name", "value": 3}],
+    "count": 7,
+    "from": "2026-11-22T05:10:00.000Z",
+}
+ENRICHMENT = {
+    "indicator": {"ip": "93.184.216.34", "x_other": {"a": 1}},
+    "feed": {"name": "feed"},
+    "matched": dict.fromkeys(("atomic", "field", "id", "index", "type"), "x"),
+}
 EVENT_FIELDS = (
     "action",
     "category",
@@ -78,7 +90,19 @@ def _alerts() -> list[Mapping[str, Any]]:
     second = build_alert(
         make_rule(id="second"), hit(group, Key("p-alerts-2026.11", "a")), alert_id="b", context=CONTEXT
     )
-    return [group, second.source]
+    return [group, second.source, *_of_several_events()]
+
+
+def _of_several_events() -> list[Mapping[str, Any]]:
+    """An alert for each way to stand for more than one event, or for what an event has in common with others."""
+    parts = [
+        Told({f"{fields.THRESHOLD_RESULT}.{name}": value for name, value in RESULT.items()}, IDENTITY),
+        Told({fields.NEW_TERMS: ["a"]}, IDENTITY),
+        Told({"threat.enrichments": [ENRICHMENT]}),
+        Told(identity=IDENTITY, events=(hit(REACHED_OUT),)),
+    ]
+    told = [build_alert(RULE, hit(REACHED_OUT), alert_id="c", context=CONTEXT, told=one).source for one in parts]
+    return [*told, *(block.source for block in build_blocks(RULE, [hit(REACHED_OUT)], group="c", context=CONTEXT))]
 
 
 def _ours(names: set[str]) -> set[str]:
@@ -115,9 +139,17 @@ def test_every_name_is_written_and_mapped() -> None:
     assert named <= written
 
 
+def test_what_was_matched_with_an_event_is_mapped() -> None:
+    """Names that are not ours, but that only a rule of type `threat_match` writes."""
+    mapped = mapped_fields(mapping("alerts"))
+    written = {name for alert in _alerts() for name in field_names(alert) if name.startswith("threat.enrichments.")}
+    assert len(written) == 8
+    assert not {name for name in written if not _is_mapped(name, mapped)}
+
+
 def test_what_else_is_written_is_mapped() -> None:
     """Memberships and dead letters, whole."""
-    of = member(RULE, hit(REACHED_OUT), prefix="p", context=CONTEXT)
+    of = member(RULE, hit(REACHED_OUT), prefix="p", context=CONTEXT, identity=IDENTITY)
     assert of is not None
     letter = dead_letter(_alerts()[0], "why")
     for kind, document in (("suppressed", of.document.source), ("dead-letters", letter)):

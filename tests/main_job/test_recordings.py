@@ -115,7 +115,7 @@ def with_less(rule: Rule) -> Iterator[Rule]:
 def found(rules: Sequence[Rule], ruleset: RuleSet, store: Store) -> dict[str, list[Key] | int]:
     """The events that each rule's query finds, or their number if they are many."""
     courses = [Course(Execution(rule, "manual", started_at=ALL_TIME.end, now=ALL_TIME.end)) for rule in rules]
-    fit_to_indices(courses, ruleset.lists, store)
+    fit_to_indices(courses, ruleset.lists, ruleset.exceptions_by_rule, store)
     events: dict[str, list[Key] | int] = {}
     for index in {rule.index for rule in rules}:
         events |= found_in(

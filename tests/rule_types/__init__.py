@@ -1,0 +1,1 @@
+"""How rules of each type find their matches."""
