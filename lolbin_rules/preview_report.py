@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,11 +25,12 @@ from lolbin_rules.query.rule_query import NO_TYPES, Given
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.rule_types import RULE_TYPES
-from lolbin_rules.store.port import Document, Key, Query, Store
+from lolbin_rules.store.port import UNMAPPED, Document, FieldTypes, Key, Query, Store
 
 __all__ = ["event_of", "explanation", "query_of", "show"]
 
 EVENT = "event"
+ECS = frozenset({"an index with the fields of ECS"})
 
 
 def query_of(rule: Rule, ruleset: RuleSet, store: Store | None, now: datetime) -> Query | None:
@@ -39,9 +41,22 @@ def query_of(rule: Rule, ruleset: RuleSet, store: Store | None, now: datetime) -
     if store is None:
         _complain("No store is named: the query is made for fields typed as ECS has them.")
         given = Given(ruleset.lists, ruleset.exceptions_of(rule.id), NO_TYPES, now)
-        return RULE_TYPES[rule.type].compile(rule, given).query
+        types = _ecs_types(RULE_TYPES[rule.type].fields(rule, given))
+        return RULE_TYPES[rule.type].compile(rule, replace(given, types=types)).query
     course = _fitted(rule, ruleset, store, now)
     return course.query if course.compiled else None
+
+
+def _ecs_types(names: Iterable[str]) -> FieldTypes:
+    """How an index of Winlogbeat or of Elastic's agents maps fields; what those do not have is left open."""
+    from lolbin_rules.dsl.mapping import IndexMapping  # noqa: PLC0415 - nothing else here needs the kernel
+    from lolbin_rules.importers.event_templates import event_templates  # noqa: PLC0415 - as above
+
+    body = event_templates()[-1].body
+    mapping = IndexMapping(body["mappings"], body["settings"])
+    meant = {each for name in names for each in (mapping.names_matching(name) if "*" in name else [name])}
+    types = {name: mapping.types(name) for name in meant}
+    return FieldTypes(types={name: {kind: ECS} for name, kind in types.items() if kind != UNMAPPED})
 
 
 def _fitted(rule: Rule, ruleset: RuleSet, store: Store, now: datetime) -> Course:

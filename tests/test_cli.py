@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from event_indices import index_events, iso, map_indices, stored
 from fault_proxy import Fault, FaultProxy, Respond
@@ -154,6 +155,54 @@ def test_preview_shows_the_query_without_a_cluster(command: Command) -> None:
     assert ended.code == 0
     assert json.loads(ended.out) == RULE_TYPES[rule.type].compile(rule, Given(shipped.lists, (), NO_TYPES, NOON)).query
     assert "typed as ECS has them" in ended.err
+
+
+def test_preview_without_a_cluster_knows_the_types_of_ecs(command: Command, rules: Path) -> None:
+    """A name is compared exactly, an address as one, a message by its words."""
+    query = "process.name: a.exe and destination.ip: 10.0.0.0/8 and message: hello and own.field: 1"
+    file = write_rule(rules, "kql", match=None, query=query)
+    ended = command("preview", file, "--query")
+    assert json.loads(ended.out)["bool"]["filter"] == [
+        {"term": {"process.name": {"value": "a.exe"}}},
+        {"match": {"destination.ip": "10.0.0.0/8"}},
+        {"match": {"message": "hello"}},
+        {"match": {"own.field": "1"}},
+    ]
+
+
+EXPLAINED = """\
+FAILED all of
+met      event.category is "network" - the event has "network"
+FAILED   process.name is "regsvr32.exe" - the event has "cmd.exe"
+"""
+
+
+def test_preview_explains_what_a_rule_makes_of_an_event(command: Command, rules: Path, tmp_path: Path) -> None:
+    """From a file, as the event or as a hit that Elasticsearch prints; whatever else is named is refused."""
+    source = {"@timestamp": iso(NOON), "event": {"category": "network"}, "process.name": "cmd.exe"}
+    for written in (source, {"_index": "winlogbeat-8", "_id": "1", "_source": source}):
+        (tmp_path / "event.json").write_text(json.dumps(written))
+        ended = command("preview", rules / "good.yml", "--explain", tmp_path / "event.json")
+        assert (ended.code, ended.out) == (0, EXPLAINED)
+    for text, reason in (("[1]", "no JSON object"), ("{", "cannot be read"), ('{"process": 5}', "no index would")):
+        (tmp_path / "event.json").write_text(text)
+        ended = command("preview", rules / "good.yml", "--explain", tmp_path / "event.json")
+        assert ended.code == 2
+        assert reason in ended.err
+    assert command("preview", rules / "good.yml", "--explain", tmp_path / "none.json").code == 2
+
+
+def test_preview_explains_what_query_dsl_cannot_say(command: Command, rules: Path, tmp_path: Path) -> None:
+    """Items of a sequence one by one, and what is decided on the event itself."""
+    (tmp_path / "event.json").write_text(json.dumps({"event.category": "process", "process.name": "cmd.exe"}))
+    query = "sequence by host.id with maxspan=1m [process where length(process.name) > 9] [network where true]"
+    file = write_rule(rules, "seq", match=None, type="eql", query=query)
+    lines = command("preview", file, "--explain", tmp_path / "event.json").out.splitlines()
+    assert [line for line in lines if line.startswith("Item")] == [
+        "Item 1 of the sequence:",
+        "Item 2 of the sequence:",
+    ]
+    assert any(line.startswith("FAILED what Query DSL cannot say: ") and "length" in line for line in lines)
 
 
 def test_preview_takes_a_file_with_one_rule(command: Command, rules: Path) -> None:
@@ -436,3 +485,47 @@ def test_preview_fits_the_query_to_the_indices(site: Site) -> None:
     assert ended.code == 0
     assert "No index has the field process.nmae: the rule's condition on it matches nothing." in ended.err
     assert json.loads(ended.out)
+
+
+def test_preview_explains_an_event_of_the_store(site: Site) -> None:
+    """By its index and id; one that is not there is told of."""
+    where = ("--store", site.world.name)
+    index = f"{site.world.prefix}events-1"
+    told = site.command("preview", "good", "--explain", f"{index}/e0", *where)
+    assert told.code == 0
+    assert told.out.startswith("met")
+    assert site.command("preview", "good", "--explain", f"{index}/e1", *where).out.startswith("FAILED")
+    missing = site.command("preview", "good", "--explain", f"{index}/none", *where)
+    assert (missing.code, "no event none" in missing.err) == (2, True)
+
+
+def test_check_warns_of_what_no_index_of_a_store_has(site: Site) -> None:
+    """A field that nobody maps, and an index that is not there; both may come to be, so neither is a fault."""
+    write_rule(site.rules, "odd", index=[site.events], match=None, query="no.such.field: 1")
+    write_rule(site.rules, "nowhere")
+    told = site.command("check", "--store", site.world.name)
+    assert told.code == 0
+    warned = told.err.splitlines()
+    assert any('rule "odd"' in line and "no.such.field" in line for line in warned)
+    assert any('rule "nowhere"' in line and "nothing-*" in line for line in warned)
+    assert not any('rule "good"' in line for line in warned)
+
+
+def test_exceptions_beside_the_rules_hold_events_back(site: Site) -> None:
+    """A list in the folder of exceptions applies to the rules that it names; the record says how many it held back."""
+    folder = site.rules / "exceptions"
+    folder.mkdir()
+    entry = {"field": "process.name", "type": "match", "value": "regsvr32.exe"}
+    late = {"field": "@timestamp", "type": "match", "value": iso(NOON + timedelta(minutes=2))}
+    known = {
+        "id": "known",
+        "name": "Known",
+        "owner": "soc",
+        "rules": ["good"],
+        "items": [{"name": "the third", "reason": "a drill", "entries": [entry, late]}],
+    }
+    (folder / "known.yml").write_text(yaml.safe_dump(known))
+    ended = site.command("once", *SPAN, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["held_back"] == [{"exception": "known: the third", "events": 1}]
+    assert site.alerted == ["e0", "e3"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from lolbin_rules.errors import LolbinRulesError, RenderError, StoreUnavailable
 from lolbin_rules.execution.progress import Course
@@ -15,7 +15,6 @@ from lolbin_rules.query.match import timestamp_misfits
 from lolbin_rules.query.rule_query import NO_TYPES, Given, query_text
 from lolbin_rules.query.time_axis import axes_of
 from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
-from lolbin_rules.rule.rule_kinds import RULE_KINDS
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.store.port import FieldTypes, Store
 
@@ -79,21 +78,18 @@ def _fit(courses: Sequence[Course], index: tuple[str, ...], names: set[str], sto
             _note(course, types)
 
 
-IN_THE_QUERY: Final = {
-    *("index", "match", "exclude", "query", "language", "case_insensitive", "filters", "saved_id"),
-    *("concurrent_searches", "items_per_search"),
-}
-"""Keys of some types of rules that the query shows, or that have no effect."""
-
-
 def _context(rule: Rule, given: Given, compiled: Compiled) -> list[Any]:
     """What a rule finds depends on, besides its query."""
     context: list[Any] = [rule.type, rule.index]
-    keys = RULE_KINDS[rule.type].keys - IN_THE_QUERY
-    if settings := rule.model_dump(mode="json", include=set(keys), exclude_defaults=True):
-        context.append(settings)
     if compiled.plan is not None:
-        context.append(query_text(rule, given.lists))
+        context += [
+            query_text(rule, given.lists),
+            rule.timestamp_field,
+            rule.tiebreaker_field,
+            None if compiled.plan.maxspan else rule.lookback.total_seconds(),
+        ]
+    if rule.type == "esql":  # its slots are as long
+        context.append(rule.interval.total_seconds())
     if rule.timestamp_override is not None:
         context += [rule.timestamp_override, rule.timestamp_override_fallback_disabled]
     return context

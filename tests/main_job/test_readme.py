@@ -14,6 +14,8 @@ import yaml
 import generated_events as events
 from event_indices import index_events, map_indices, stored
 from lolbin_rules.cli import main
+from lolbin_rules.query.eql.nodes import SequenceQuery
+from lolbin_rules.query.eql.syntax import parse_eql
 from lolbin_rules.rule.model import Rule
 from worlds import World
 
@@ -44,6 +46,7 @@ def test_every_command_works_as_written(
     (event,) = made.events
     (tmp_path / "exported").mkdir()
     (tmp_path / "exported" / "events.ndjson").write_bytes(orjson.dumps(event.source))
+    (tmp_path / "event.json").write_bytes(orjson.dumps(event.source))
     assert main(["setup"]) == 0
     index = f"winlogbeat-{world.prefix}readme"
     if "ELASTICSEARCH_URL" in world.variables:  # the embedded store has a template for such indices, as Winlogbeat has
@@ -61,10 +64,13 @@ def test_every_command_works_as_written(
     assert [alert["kibana.alert.ancestors"][0]["id"] for alert in alerts] == [event.id]
 
 
-def test_the_rule_shown_is_a_rule(readme: str) -> None:
-    """The annotated example loads."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
-    assert Rule.model_validate(yaml.safe_load(text)).id == "network-connection-via-regsvr32"
+def test_the_rules_shown_are_rules(readme: str) -> None:
+    """The annotated example loads; the other one does in place of its logic."""
+    text, other = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+    keys = yaml.safe_load(text)
+    assert Rule.model_validate(keys).id == "network-connection-via-regsvr32"
+    about = {name: value for name, value in keys.items() if name not in {"match", "exclude"}}
+    assert isinstance(parse_eql(Rule.model_validate({**about, **yaml.safe_load(other)}).query or ""), SequenceQuery)
 
 
 def test_every_field_of_a_rule_is_explained(pytestconfig: pytest.Config) -> None:
