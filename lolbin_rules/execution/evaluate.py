@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+from lolbin_rules.alert.source import event_time, write_time
 from lolbin_rules.errors import LolbinRulesError
 from lolbin_rules.execution.progress import Course, isolated
-from lolbin_rules.plan.window import Window
+from lolbin_rules.plan.window import Window, from_position
 from lolbin_rules.query.compiled import Compiled
-from lolbin_rules.query.time_axis import TIMESTAMP
+from lolbin_rules.query.time_axis import TIMESTAMP, TimeAxis
 from lolbin_rules.rule_types.match import Match, MatchPage
 from lolbin_rules.rule_types.protocol import Asked
 from lolbin_rules.store.port import Hit, Store
@@ -80,7 +82,14 @@ def _pages(course: Course, window: Window, store: Store, within: timedelta) -> I
     yield from evaluator(asked)
 
 
-def matches_of(compiled: Compiled | None, hits: Sequence[Hit]) -> list[Match]:
+def matches_of(compiled: Compiled | None, hits: Sequence[Hit], axis: TimeAxis) -> list[Match]:
     """Hits that are matches by themselves, less those that only the query could not tell from matches."""
     keeps = compiled.keeps if compiled else None
-    return [Match(hit) for hit in hits if keeps is None or keeps(hit.source)]
+    return [Match(_dated(hit, axis)) for hit in hits if keeps is None or keeps(hit.source)]
+
+
+def _dated(hit: Hit, axis: TimeAxis) -> Hit:
+    """The hit with a `@timestamp`: where it has none, such as an anomaly, that is the time by which it was found."""
+    if axis.field == TIMESTAMP or event_time(hit.source) is not None:
+        return hit
+    return replace(hit, source={**hit.source, TIMESTAMP: write_time(from_position(hit.position))})

@@ -147,7 +147,7 @@ def _search(
 
     def consume(pages: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
         for name, hits in pages.items():
-            by_id[name].take(matches_of(by_id[name].course.compiled, hits))
+            by_id[name].take(matches_of(by_id[name].course.compiled, hits, axis))
             after_page(by_id[name])
         return set()
 

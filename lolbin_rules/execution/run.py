@@ -245,6 +245,7 @@ def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[
 
 def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, writer: AlertWriter) -> set[str]:
     """Search one window for all these rules; the ids of those that had no whole answer."""
+    first = stretches[0]
     by_rule = {stretch.course.rule.id: stretch for stretch in stretches}
     spent_writing = 0.0
 
@@ -253,7 +254,7 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
         began = time.perf_counter()
         writer.take(
             [
-                (by_rule[name], matches_of(by_rule[name].course.compiled, hits))
+                (by_rule[name], matches_of(by_rule[name].course.compiled, hits, first.axis))
                 for name, hits in found.items()
                 if by_rule[name].wants_more
             ]
@@ -265,7 +266,6 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
         for name in names:
             by_rule[name].restart()
 
-    first = stretches[0]
     queries = {name: stretch.course.query for name, stretch in by_rule.items()}
     began = time.perf_counter()
     answers = search(

@@ -20,7 +20,6 @@ world = pytest.fixture(params=KINDS)(open_world)
 
 MAPPING: dict[str, Any] = {
     "properties": {
-        "@timestamp": {"type": "date"},
         "timestamp": {"type": "date"},
         "job_id": {"type": "keyword"},
         "result_type": {"type": "keyword"},
@@ -38,13 +37,13 @@ OTHERS: list[dict[str, Any]] = [
 
 
 def test_every_anomaly_with_a_high_enough_score_has_one_alert(world: World, tmp_path: Path) -> None:
-    """Of the rule's jobs, and none that is interim or another kind of result."""
+    """Of the rule's jobs, and none that is interim or another kind of result. Anomalies have no `@timestamp`."""
     index = f"{world.prefix}ml-anomalies-shared"
     world.store.prepare(templates(world.written))
     map_indices(world.store, index, mapping=MAPPING)
     anomalies: list[dict[str, Any]] = [RECORD, {**RECORD, "record_score": 75, "job_id": "rare_user"}, *OTHERS]
-    times = {"@timestamp": iso(at(1)), "timestamp": iso(at(1))}
-    index_events(world.store, [(index, str(number), {**times, **one}) for number, one in enumerate(anomalies)])
+    dated = ({"timestamp": iso(at(1)), **one} for one in anomalies)
+    index_events(world.store, [(index, str(number), one) for number, one in enumerate(dated)])
     jobs = ["rare_process", "rare_user"]
     kind: dict[str, Any] = {"type": "machine_learning", "anomaly_threshold": 75, "machine_learning_job_id": jobs}
     write_rule(tmp_path, "anomalies", **kind, match=None, index=[index])
@@ -55,3 +54,5 @@ def test_every_anomaly_with_a_high_enough_score_has_one_alert(world: World, tmp_
     alerts = stored(world.store, f"{world.written}-alerts")
     assert sorted(alert["kibana.alert.ancestors"][0]["id"] for alert in alerts) == ["0", "1"]
     assert {alert["job_id"] for alert in alerts} == {*jobs}
+    assert {alert["kibana.alert.original_time"] for alert in alerts} == {iso(at(1))}
+    assert {alert["_index"] for alert in alerts} == {f"{world.written}-alerts-{at(1):%Y.%m}"}
