@@ -14,7 +14,7 @@ from lolbin_rules.dsl.field import Field
 from lolbin_rules.dsl.parse.arguments import boolean, check_names, one_field, query_text, scalar, text, whole
 from lolbin_rules.dsl.parse.context import Context
 from lolbin_rules.dsl.parse.exact import Term, exact
-from lolbin_rules.dsl.parse.families import CONSTANTS, KEYWORDS, TEXTS, check_known, check_searchable
+from lolbin_rules.dsl.parse.families import CONSTANTS, DATES, KEYWORDS, TEXTS, check_known, check_searchable
 from lolbin_rules.dsl.parse.faults import rejected, unsupported
 from lolbin_rules.dsl.parse.minimum import minimum
 from lolbin_rules.dsl.parse.patterns import prefixed
@@ -42,6 +42,10 @@ __all__ = [
 FUZZY = frozenset({"fuzziness", "prefix_length", "max_expansions", "fuzzy_transpositions", "fuzzy_rewrite"})
 """Options that say which words are similar."""
 _AUTO = re.compile(r"AUTO(:(?P<least>[0-9]+),[0-9]+)?")
+
+
+_AS_TEXT = frozenset({"multi_match", "match_bool_prefix"})
+"""Clauses that make a text of whatever they look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,8 @@ def _match(matching: Matching, field: Field | None, value: Any, context: Context
         return NONE
     check_searchable(matching.clause, field)
     written = query_text(value)
+    if field.type in DATES and (matching.is_lenient or matching.clause in _AS_TEXT):
+        value = written  # a number is then read by the field's formats, not as milliseconds
     if field.type in TEXTS or matching.analyzer is not None:
         # Behind the last word, a blank or a full stop says that it is a whole one.
         has_prefix = matching.has_prefix and ends_in_word(written, matching.analyzer or "standard")
