@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from counted_world import at
 
+from counted_world import at
 from event_indices import index_events, iso, map_indices, stored
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.execution.record import Status

@@ -44,10 +44,6 @@ FUZZY = frozenset({"fuzziness", "prefix_length", "max_expansions", "fuzzy_transp
 _AUTO = re.compile(r"AUTO(:(?P<least>[0-9]+),[0-9]+)?")
 
 
-_AS_TEXT = frozenset({"multi_match", "match_bool_prefix"})
-"""Clauses that make a text of whatever they look for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Matching:
     """How words have to match.
@@ -197,7 +193,8 @@ def _match(matching: Matching, field: Field | None, value: Any, context: Context
         return NONE
     check_searchable(matching.clause, field)
     written = query_text(value)
-    if field.type in DATES and (matching.is_lenient or matching.clause in _AS_TEXT):
+    is_text = matching.is_lenient or matching.has_prefix or matching.clause == "multi_match"
+    if field.type in DATES and is_text:
         value = written  # a number is then read by the field's formats, not as milliseconds
     if field.type in TEXTS or matching.analyzer is not None:
         # Behind the last word, a blank or a full stop says that it is a whole one.
