@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import islice
 
 from lolbin_rules.alert.suppression import Fold, fold_aggregation, read_fold, with_fold
 from lolbin_rules.errors import StoreForbidden, StoreUnavailable
-from lolbin_rules.store.port import Document, Key, Put, Store, Verdict
+from lolbin_rules.execution.up_to_date import Change, bring_up_to_date
+from lolbin_rules.store.port import Key, Source, Store, Stored
 
 __all__ = ["fold_groups"]
 
-CHUNK = 500
-ATTEMPTS = 5
 WITHIN = timedelta(minutes=1)
 
 
@@ -36,20 +34,17 @@ def fold_groups(groups: Sequence[Key], store: Store, prefix: str) -> list[str]:
         store.refresh([members])
     except StoreForbidden as error:
         problems.append(f"Counts of suppressed alerts may lag one execution behind: {error}")
-    for chunk in _chunks(groups):
-        for _ in range(ATTEMPTS):
-            chunk = _put(chunk, _read(chunk, store, members), store)  # noqa: PLW2901 - what is left of it
-            if not chunk:
-                break
-        else:
-            problems.append(f"{len(chunk)} suppressed alerts kept changing under this execution; their counts may lag.")
-    return problems
 
+    def change_of(some: Sequence[Key]) -> Change:
+        folds = _read(some, store, members)
 
-def _chunks(groups: Sequence[Key]) -> Iterator[list[Key]]:
-    rest = iter(groups)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+        def change(stored: Stored) -> Source:
+            members_of = folds.get(stored.key.id)
+            return stored.source if members_of is None else with_fold(stored.source, members_of)
+
+        return change
+
+    return problems + bring_up_to_date(groups, change_of, store)
 
 
 def _read(groups: Sequence[Key], store: Store, members: str) -> dict[str, Fold]:
@@ -58,21 +53,3 @@ def _read(groups: Sequence[Key], store: Store, members: str) -> dict[str, Fold]:
     if not answer.is_whole:
         raise StoreUnavailable(f"not every shard of {members} answered; the groups' counts are computed again")
     return read_fold(answer.values)
-
-
-def _put(groups: Sequence[Key], folds: dict[str, Fold], store: Store) -> list[Key]:
-    """Write what changes; the groups whose alert was changed by somebody else meanwhile."""
-    puts = []
-    for stored in store.get(groups):
-        if stored is None or stored.key.id not in folds:
-            continue
-        source = with_fold(stored.source, folds[stored.key.id])
-        if source is not stored.source:
-            puts.append(Put(Document(stored.key, source), stored.seen))
-    left = []
-    for put, outcome in zip(puts, store.put(puts), strict=True):
-        if outcome.verdict is Verdict.CONFLICT:
-            left.append(put.document.key)
-        elif outcome.verdict is not Verdict.UPDATED:
-            raise StoreUnavailable(f"the count of alert {put.document.key.id} could not be written: {outcome.reason}")
-    return left

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.source import first
-from lolbin_rules.errors import StoreUnavailable
+from lolbin_rules.execution.up_to_date import Change, bring_up_to_date
 from lolbin_rules.rule_types.match import Match
-from lolbin_rules.store.port import Document, Key, Put, Store, Verdict
+from lolbin_rules.store.port import Key, Source, Store, Stored
 
 __all__ = ["grow_alerts"]
-
-CHUNK = 500
-ATTEMPTS = 5
 
 
 def grow_alerts(grown: Mapping[Key, Match], store: Store) -> list[str]:
@@ -27,38 +23,17 @@ def grow_alerts(grown: Mapping[Key, Match], store: Store) -> list[str]:
     Raises:
         StoreError: the alerts could not be read or written.
     """
-    problems = []
-    for chunk in _chunks(list(grown)):
-        left = chunk
-        for _ in range(ATTEMPTS):
-            left = _put(left, grown, store)
-            if not left:
-                break
-        else:
-            problems.append(f"{len(left)} alerts kept changing under this execution; their counts may lag.")
-    return problems
 
+    def change(stored: Stored) -> Source:
+        match = grown[stored.key]
+        if _counted(stored.source) >= (match.total or 0):
+            return stored.source
+        return {**stored.source, **match.fields}
 
-def _chunks(keys: Sequence[Key]) -> Iterator[list[Key]]:
-    rest = iter(keys)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+    def change_of(_: Sequence[Key]) -> Change:
+        return change
 
-
-def _put(keys: Sequence[Key], grown: Mapping[Key, Match], store: Store) -> list[Key]:
-    """Write what changes; the alerts that were changed by somebody else meanwhile."""
-    puts = [
-        Put(Document(stored.key, {**stored.source, **grown[stored.key].fields}), stored.seen)
-        for stored in store.get(keys)
-        if stored is not None and _counted(stored.source) < (grown[stored.key].total or 0)
-    ]
-    left = []
-    for put, outcome in zip(puts, store.put(puts), strict=True):
-        if outcome.verdict is Verdict.CONFLICT:
-            left.append(put.document.key)
-        elif outcome.verdict is not Verdict.UPDATED:
-            raise StoreUnavailable(f"the count of alert {put.document.key.id} could not be written: {outcome.reason}")
-    return left
+    return bring_up_to_date(list(grown), change_of, store)
 
 
 def _counted(alert: Mapping[str, Any]) -> int:
