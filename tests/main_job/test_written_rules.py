@@ -142,6 +142,7 @@ QUERIES = [
     ("kuery", "process.n*: cmd.exe", {}, {"cmd"}),
     ("kuery", "", {"exclude": {"event.category": "process"}}, {"regsvr", "inside"}),
     ("kuery", "process.name: {{ vars.name | kql }}", {"vars": {"name": "cmd.exe"}}, {"cmd"}),
+    ("kuery", "process.name: cmd.exe", {"type": "saved_query", "saved_id": "mine"}, {"cmd"}),
     ("lucene", "process.name:cmd.exe OR destination.ip:[93.0.0.0 TO 94.0.0.0]", {}, {"cmd", "regsvr"}),
     ("lucene", "process.name:/r.*32\\.exe/ AND NOT event.category:network", {}, {"rundll"}),
     ("eql", 'process where process.name : "cmd.exe"', {}, {"cmd", "upper"}),
@@ -161,10 +162,8 @@ def test_a_query_alerts_on_each_of_its_events_once(
     world: World, language: str, query: str, keys: dict[str, Any], expected: set[str]
 ) -> None:
     """In whatever language; executions that overlap create nothing new."""
-    if not query:
-        keys = {**keys, "query": "*:*"}
-    kind = "eql" if language == "eql" else "query"
-    site = Site(world, [rule(world, type=kind, **{"language": language, "query": query, **keys})])
+    written = {"type": "eql" if language == "eql" else "query", "language": language, "query": query or "*:*", **keys}
+    site = Site(world, [rule(world, **written)])
     site.add(EVENTS)
     for minutes in (5, 8, 9):
         (execution,) = site.tick(minutes).values()
