@@ -72,9 +72,11 @@ class HuntReport:
         self._say(f"{intake.taken:,} events in {', '.join(sorted(intake.indices)) or 'no index'}{more}.")
 
     def tell(self, alert: Mapping[str, Any]) -> None:
-        """Print one alert."""
+        """Print one alert; the building blocks of sequences for programs only."""
         if self._as_json:
             line = orjson.dumps(alert)
+        elif fields.GROUP_INDEX in alert:
+            return
         else:
             when = alert.get(fields.ORIGINAL_TIME, "no time")
             line = f"{when}  {alert[fields.SEVERITY]:8}  {alert[fields.RULE_ID]}  {alert[fields.REASON]}".encode()

@@ -73,7 +73,7 @@ def show(found: Preview, *, as_json: bool) -> bool:
     for alert in found.alerts.values():
         if as_json:
             _say(orjson.dumps({"_id": alert[fields.UUID], **alert}, option=orjson.OPT_NON_STR_KEYS).decode())
-        else:
+        elif fields.GROUP_INDEX not in alert:  # the events of a sequence are told by its own alert
             _say(f"{alert.get(fields.ORIGINAL_TIME, 'no time')}  {alert[fields.REASON]}")
     for sentence in tally.failures + tally.problems + tally.warnings:
         _complain(sentence)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
 import zstandard
 
@@ -215,3 +216,36 @@ def test_what_cannot_be_meant_is_refused_at_once(
     ended = hunt(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.strip()
+
+
+def test_every_type_of_rule_hunts(hunt: Hunt, tmp_path: Path) -> None:
+    """Over all time: sequences, thresholds, new values and KQL; building blocks are told to programs only."""
+    rows = [
+        {
+            "@timestamp": f"2024-03-05T12:00:{second:02}Z",
+            "event.category": "process" if second % 2 else "network",
+            "process.name": f"p{second // 8}.exe",
+            "process.entity_id": str(second // 2),
+        }
+        for second in range(1, 20)
+    ]
+    (tmp_path / "events.ndjson").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    pair = "sequence by process.entity_id with maxspan=1m [network where true] [process where true]"
+    folder = tmp_path / "rules"
+    of_files = {"index": ["winlogbeat-*"], "match": None}
+    write_rule(folder, "kql", query="process.name: p0.exe and event.category: process", **of_files)
+    write_rule(folder, "pairs", type="eql", query=pair, **of_files)
+    write_rule(
+        folder, "many", type="threshold", query="*:*", threshold={"field": "process.name", "value": 8}, **of_files
+    )
+    history = {"new_terms_fields": ["process.name"], "history_window_start": "now-7d"}
+    write_rule(folder, "new", type="new_terms", query="*:*", **history, **of_files)
+    ended = hunt(tmp_path / "events.ndjson", "--rules", folder, "--json")
+    assert ended.code == 0, ended.err
+    alerts = [orjson.loads(line) for line in ended.out.splitlines()]
+    found = Counter(
+        f"{alert['kibana.alert.rule.rule_id']}{' block' * ('kibana.alert.group.index' in alert)}" for alert in alerts
+    )
+    assert found == {"kql": 4, "pairs": 9, "pairs block": 18, "many": 1, "new": 3}
+    spoken = hunt(tmp_path / "events.ndjson", "--rules", folder)
+    assert len(spoken.out.splitlines()) == 4 + 9 + 1 + 3
