@@ -18,7 +18,7 @@ help:
 	@echo 'make run       run the rules by their intervals until Ctrl-C, on events of a simulated Windows fleet;'
 	@echo '               EVENTS=PATH feeds files instead, ELASTICSEARCH_URL=... uses a cluster'
 	@echo 'make test      run all tests; ARGS="-k name" passes options on to pytest'
-	@echo 'make fuzz      compare queries with an Elasticsearch node (NODE=URL): 20,000 random ones, 10,000 in KQL, 5,000 in EQL'
+	@echo 'make fuzz      compare queries with an Elasticsearch node (NODE_URL=...): 20,000 random ones, 10,000 in KQL, 5,000 in EQL'
 	@echo 'make bench     measure the query languages, and the embedded store beside an Elasticsearch node'
 	@echo 'make lint      check style, format and types'
 	@echo 'make node      run an Elasticsearch node at http://127.0.0.1:9200 until Ctrl-C (needs java and mvn)'
@@ -39,14 +39,14 @@ test-es9: $(VENV)/dev.stamp
 		$(VENV)/bin/python -m pytest -m elasticsearch $(ARGS) $(ES9_TESTS)
 
 # FUZZ="--queries 1000 --seed 7" makes the first shorter, or another one; so do FUZZ_KQL and FUZZ_EQL.
-NODE ?= http://127.0.0.1:9200
+NODE_URL ?= http://127.0.0.1:9200
 FUZZ ?= --queries 20000 --documents 2000
 FUZZ_KQL ?= --queries 10000 --documents 500
 FUZZ_EQL ?= --queries 5000 --documents 500
 fuzz: $(VENV)/dev.stamp
-	PYTHONPATH=tests $(VENV)/bin/python -m fuzz.differential --url $(NODE) $(FUZZ)
-	PYTHONPATH=tests $(VENV)/bin/python -m fuzz.kql_differential --url $(NODE) $(FUZZ_KQL)
-	PYTHONPATH=tests $(VENV)/bin/python -m fuzz.eql_differential --url $(NODE) $(FUZZ_EQL)
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz.differential --url $(NODE_URL) $(FUZZ)
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz.kql_differential --url $(NODE_URL) $(FUZZ_KQL)
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz.eql_differential --url $(NODE_URL) $(FUZZ_EQL)
 
 BENCH ?=
 bench: $(VENV)/dev.stamp
