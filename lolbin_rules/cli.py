@@ -1,4 +1,4 @@
-"""The command line: `lolbin-rules check | hunt | preview | once | run | setup`.
+"""The command line: `lolbin-rules check | hunt | preview | once | run | coverage | setup`.
 
 Exit codes: 0 all is well; 1 an execution failed or left something undone; 2 the rules, the settings or the arguments
 are faulty and nothing was done.
@@ -191,6 +191,34 @@ def once(
                 is_done &= execution.status is Status.SUCCEEDED
                 _json(execution.to_json()) if as_json else log_execution(execution)
     if not is_done:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def coverage(
+    rule: Annotated[str | None, typer.Argument(help="A rule's id; else every rule.")] = None,
+    rules: Rules = None,
+    store: StoreName = None,
+    begin: Begin = None,
+    end: End = None,
+    is_filling: Annotated[bool, typer.Option("--fill", help="First search what of the period is not settled.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Say which time of each rule was searched, and why not where it was not; exit 1 if any is lacking."""
+    from lolbin_rules.coverage_report import DEFAULT_PERIOD, CoverageReport  # noqa: PLC0415 - as for `hunt`
+
+    cluster, settings = read_settings()
+    set_up_logs(settings.log_format, "WARNING")
+    now = floor(_now())
+    period = asked_span(now, begin, end) if begin is not None or end is not None else Window(now - DEFAULT_PERIOD, now)
+    ruleset = read_rules(rules, settings, [rule] if rule else None)
+    with _store(store, cluster, settings) as opened:
+        report_on = CoverageReport(ruleset, settings, opened, as_json=as_json)
+        if is_filling:
+            _prepare(opened, settings)
+            report_on.fill(period)
+        is_whole = report_on.show(period)
+    if not is_whole:
         raise typer.Exit(FAILED)
 
 

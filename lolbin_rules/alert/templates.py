@@ -12,7 +12,7 @@ from lolbin_rules.store.port import IndexTemplate
 
 __all__ = ["VERSION", "mapping", "templates"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Grows with every change of `index_template.json`; a cluster that has a later version keeps it."""
 
 MONTHLY: Final = ("alerts", "suppressed", "executions")

@@ -128,6 +128,7 @@ class Execution:
             "duplicates": tally.duplicates,
             "suppressed": tally.suppressed,
             "dead_letters": tally.dead_letters,
+            "capped": tally.is_capped,
             "deferred": tally.deferred,
             "held_back": [{"exception": name, "events": count} for name, count in sorted(tally.held_back.items())],
             "search_ms": _milliseconds(tally.search_time),
