@@ -33,6 +33,7 @@ from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.replay import replay
 from lolbin_rules.execution.run import Orders, execute
+from lolbin_rules.execution.sweep import sweeping
 from lolbin_rules.logs import set_up_logs
 from lolbin_rules.opening import open_embedded, open_store
 from lolbin_rules.plan.window import Window, floor
@@ -164,12 +165,17 @@ def once(
     ] = None,
     begin: Begin = None,
     end: End = None,
+    is_sweep: Annotated[  # noqa: FBT002
+        bool, typer.Option("--sweep", help="Search again what was searched in LOLBIN_SWEEP_REACH, for late arrivals.")
+    ] = False,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Execute every enabled rule once and write its alerts: now, as of a past time, or over a past span."""
+    """Execute every enabled rule once and write its alerts: now, as of a past time, over a past span, or a sweep."""
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING" if as_json else settings.log_level)
     when = asked_time(_now(), now, begin, end)
+    if is_sweep and when is not None:
+        raise SettingsError("--sweep is about the present; it goes with neither --now nor --from and --to.")
     ruleset = read_rules(rules, settings, only)
     orders = Orders(
         [],
@@ -187,7 +193,9 @@ def once(
         _prepare(opened, settings)
         for batch, together in batches(ruleset.rules).items():
             past = Window(when - batch.lookback, when) if isinstance(when, datetime) else when
-            for execution in _executions(replace(orders, rules=together), opened, past):
+            ordered = replace(orders, rules=together)
+            ordered = sweeping(ordered, settings.sweep_reach) if is_sweep else ordered
+            for execution in _executions(ordered, opened, past):
                 is_done &= execution.status is Status.SUCCEEDED
                 _json(execution.to_json()) if as_json else log_execution(execution)
     if not is_done:

@@ -23,6 +23,7 @@ from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError, StoreForbidden
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import Orders, disable, execute
+from lolbin_rules.execution.sweep import Sweeps
 from lolbin_rules.rule.load import read, rule_files
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet, changed
@@ -35,6 +36,12 @@ LOG = logging.getLogger(__name__)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREADS = 4
 LONGEST_WAIT = timedelta(minutes=1)
+SWEEP_LOOK = timedelta(seconds=15)
+"""How often it is looked for rules that are to be swept."""
+IDLE_LOOK = 0.2
+"""Seconds between two looks whether ticks are under way."""
+SWEEP_BUDGET = timedelta(minutes=1)
+"""How long one look may go on searching; the rest is left to the next one."""
 TEMPLATES_FORBIDDEN = "Index templates are taken to be in place; if they are not, run `lolbin-rules setup` once."
 
 # A tick that comes late is still wanted, several missed ones are one, and a slow batch is not run beside itself.
@@ -99,11 +106,18 @@ class Runner:
     _signature: object = None
     _convicted: set[str] = field(default_factory=set)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _under_way: set[str] = field(default_factory=set)
+    _sweeps: Sweeps = field(init=False)
     _scheduler: BackgroundScheduler = field(
         default_factory=lambda: BackgroundScheduler(
-            timezone=UTC, executors={"default": ThreadPoolExecutor(THREADS)}, job_defaults=JOB_DEFAULTS
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(THREADS), "sweep": ThreadPoolExecutor(1)},
+            job_defaults=JOB_DEFAULTS,
         )
     )
+
+    def __post_init__(self) -> None:
+        self._sweeps = Sweeps(self.settings.sweep_interval, self.settings.sweep_reach)
 
     def run(self) -> bool:
         """Work until `stop` is called; then let what is under way finish for as long as `stop_grace`, and return.
@@ -121,6 +135,10 @@ class Runner:
         self.reload()
         every = IntervalTrigger(seconds=int(self.settings.reload_interval.total_seconds()), timezone=UTC)
         self._scheduler.add_job(self.reload, every)
+        if self._sweeps.interval:
+            look = min(SWEEP_LOOK, self._sweeps.interval)
+            again = IntervalTrigger(seconds=int(look.total_seconds()), timezone=UTC)
+            self._scheduler.add_job(self.sweep, again, executor="sweep")
         self.stopping.wait()
         return self._shut_down()
 
@@ -135,12 +153,38 @@ class Runner:
         lock = self._locks.setdefault(batch.name, threading.Lock())
         if self.stopping.is_set() or not lock.acquire(blocking=False):
             return
+        self._under_way.add(batch.name)
         try:
             rules = batches(self._ruleset.rules).get(batch, [])
             for execution in execute(self._orders(rules), self.store, self._convicted):
                 self.report(execution)
         finally:
+            self._under_way.discard(batch.name)
             lock.release()
+
+    def sweep(self) -> None:
+        """Sweep the rules that are due for it, while no tick is under way; at least a little of it in any case.
+
+        Were it to wait for as long as there are ticks, a busy runner would never sweep.
+        """
+        began = self.clock()
+        while self._under_way and self.clock() < began + LONGEST_WAIT:
+            if self.stopping.wait(IDLE_LOOK):
+                return
+        owed = self._sweeps.owed(self._ruleset.rules.values(), self.clock())
+        if self.stopping.is_set() or not owed:
+            return
+        until = self.clock() + SWEEP_BUDGET
+
+        def goes_on() -> bool:
+            return not (self._under_way or self.stopping.is_set()) and self.clock() < until
+
+        orders = self._orders([self._ruleset.rules[name] for name in owed])
+        orders = replace(orders, is_sweep=True, spans=owed, goes_on=goes_on)
+        executions = execute(orders, self.store, self._convicted)
+        self._sweeps.took(executions, self.clock())
+        for execution in executions:
+            self.report(execution)
 
     def reload(self) -> None:
         """Take up changed rule files. Rules of files that became faulty go on as they were."""
@@ -267,7 +311,7 @@ def log_execution(execution: Execution) -> None:
     LOG.log(
         level[execution.status],
         "%s: %s; %d hits, %d alerts, %d duplicates.%s",
-        execution.rule.id,
+        f"{execution.rule.id} (sweep)" if execution.is_sweep else execution.rule.id,
         execution.status.value,
         tally.hits,
         tally.alerts,

@@ -21,6 +21,10 @@ def _duration(value: Any) -> Any:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+def _duration_or_none(value: Any) -> Any:
+    return timedelta() if value == "0" else _duration(value)
+
+
 def _paths(value: Any) -> Any:
     return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
@@ -32,6 +36,7 @@ def _data_home() -> Path:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+DurationOrNone = Annotated[timedelta, BeforeValidator(_duration_or_none)]
 Secret = SecretStr | None
 
 
@@ -91,6 +96,8 @@ class RunnerSettings(BaseSettings):
         log_format: `json` (ECS) or `text`.
         log_level: as Python's logging names it.
         gap_horizon: how far back time that was not searched is searched without being asked.
+        sweep_interval: how often time that was searched is searched again for late arrivals; 0: never.
+        sweep_reach: how far back that looks.
         reload_interval: how often rule files are looked at for changes.
         stop_grace: how long a stop waits for an execution to finish before it is abandoned.
         data_dir: the folder of the embedded store; by XDG's rules where it is not set.
@@ -105,6 +112,8 @@ class RunnerSettings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     gap_horizon: Duration = timedelta(days=7)
+    sweep_interval: DurationOrNone = timedelta(hours=1)
+    sweep_reach: Duration = timedelta(hours=24)
     reload_interval: Duration = timedelta(seconds=10)
     stop_grace: Duration = timedelta(seconds=20)
     data_dir: Path = Field(default_factory=_data_home)

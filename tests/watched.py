@@ -16,6 +16,7 @@ from lolbin_rules.alert.templates import templates
 from lolbin_rules.cli import main
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.run import Orders, disable, execute
+from lolbin_rules.execution.sweep import sweeping
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule.model import Rule
 from worlds import World
@@ -81,6 +82,11 @@ class Watched:
     def tick(self, minutes: float, **changes: Any) -> Execution:
         """One scheduled execution."""
         (execution,) = execute(self.orders(minutes, **changes), self.world.store)
+        return execution
+
+    def sweep(self, minutes: float, reach: timedelta = timedelta(days=1), **changes: Any) -> Execution:
+        """One sweep."""
+        (execution,) = execute(sweeping(self.orders(minutes, **changes), reach), self.world.store)
         return execution
 
     def ticks(self, first: float, last: float) -> None:

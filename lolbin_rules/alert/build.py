@@ -98,6 +98,8 @@ def build_alert(
         fields.EXECUTION_TIMESTAMP: write_time(context.created_at),
         fields.EXECUTION_TYPE: context.kind,
     }
+    if context.is_sweep:
+        alert[fields.SWEEP] = True
     if left_out:
         alert[fields.LEFT_OUT] = left_out[:MOST_LEFT_OUT]
     notes = (name_note, reason_note, _left_out_note(left_out))

@@ -18,9 +18,11 @@ class ExecutionContext:
         created_at: the actual time; what `@timestamp` of its alerts will say.
         intended: the time the run was planned for.
         kind: `scheduled`, or `manual` where a person asked for it.
+        is_sweep: the run searched again what was searched before, for what has come since.
     """
 
     uuid: str
     created_at: datetime
     intended: datetime
     kind: Literal["scheduled", "manual"] = "scheduled"
+    is_sweep: bool = False

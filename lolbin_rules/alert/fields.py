@@ -48,6 +48,8 @@ SLOT_END: Final = "lolbin.suppression.slot.end"
 LEFT_OUT: Final = "lolbin.left_out"
 """Parts of the event that the alert could not take, by name; they are in the event itself."""
 
+SWEEP: Final = "lolbin.sweep"
+"""True in alerts that were made by a sweep: it searched again what had been searched before."""
 MATCH: Final = "lolbin.match"
 """What the match is known by, as JSON, where that is more than one event's index and id."""
 GROUP_ID: Final = "kibana.alert.group.id"

@@ -56,6 +56,7 @@ class Course:
         groups: for a rule with suppression: the alerts of the groups that were met.
         grown: alerts that stand for more events than when they were written, with what they are to say.
         created: ids of the alerts that this execution created.
+        met: for a sweep: what this very logic had searched before.
         is_blind: the rule's index stands for nothing today, so that there is nothing to search.
     """
 
@@ -69,6 +70,7 @@ class Course:
     groups: set[Key] = field(default_factory=set)
     grown: dict[Key, Match] = field(default_factory=dict)
     created: set[str] = field(default_factory=set)
+    met: Spans = field(default_factory=Spans)
     is_blind: bool = False
 
     @property
@@ -85,7 +87,7 @@ class Course:
     def context(self) -> ExecutionContext:
         """What every alert of this execution says of it."""
         execution = self.execution
-        return ExecutionContext(execution.uuid, execution.started_at, execution.now, execution.kind)
+        return ExecutionContext(execution.uuid, execution.started_at, execution.now, execution.kind, execution.is_sweep)
 
     @property
     def evaluator(self) -> Evaluator | None:
@@ -113,6 +115,15 @@ class Course:
         for other in others:
             first = [part for window in first for part in Spans((window,)) & Spans(tuple(other))]
         return first
+
+    def break_off(self, number: int) -> None:
+        """Give up all stretches from this number on; a window that was read on some of its axes is not believed."""
+        rest = self.stretches[number:]
+        begun = {stretch.window for stretch in self.stretches[:number]}
+        for stretch in rest:
+            stretch.is_doubted = True
+        self.stretches = [*self.stretches[:number], *(stretch for stretch in rest if stretch.window in begun)]
+        self.tally.given_up = list(dict.fromkeys(stretch.window for stretch in rest))
 
     def fail(self, sentence: str) -> None:
         """Note why what was planned was not done."""

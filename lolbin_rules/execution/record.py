@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from lolbin_rules.alert.source import write_time
+from lolbin_rules.execution.late import Late
 from lolbin_rules.plan.window import Window
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Document, Key
@@ -44,6 +45,8 @@ class Tally:
         held_back: how many events each item of the rule's exception lists held back, by list and item.
         raised: what each created alert says, for those who watch; at most `max_alerts` sentences.
         searched: the windows that were searched and may be believed.
+        given_up: the windows that a sweep left to a later one, as other work was waiting.
+        late: what a sweep found that came too late for ordinary executions.
         search_time: time spent reading, of the batch that the rule was in.
         write_time: time spent writing alerts, of the batch that the rule was in.
         failures: why what was planned was not done; any makes the execution failed unless something was.
@@ -61,6 +64,8 @@ class Tally:
     held_back: dict[str, int] = field(default_factory=dict)
     raised: list[str] = field(default_factory=list)
     searched: list[Window] = field(default_factory=list)
+    given_up: list[Window] = field(default_factory=list)
+    late: Late = field(default_factory=Late)
     search_time: timedelta = timedelta()
     write_time: timedelta = timedelta()
     failures: list[str] = field(default_factory=list)
@@ -87,6 +92,7 @@ class Execution:
         planned: the windows it was to search: the current one first, then the backlog.
         tally: what it did.
         uuid: names the execution in its record and in every alert it made.
+        is_sweep: it searched again what was searched before, for what has come since.
     """
 
     rule: Rule
@@ -96,6 +102,7 @@ class Execution:
     planned: tuple[Window, ...] = ()
     tally: Tally = field(default_factory=Tally)
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    is_sweep: bool = False
 
     @property
     def status(self) -> Status:
@@ -116,17 +123,20 @@ class Execution:
             "execution": {
                 "uuid": self.uuid,
                 "kind": self.kind,
+                "sweep": self.is_sweep,
                 "status": self.status.value,
                 "reason": self.reason,
                 "intended": write_time(self.now),
             },
             "planned": [_span(window) for window in self.planned],
             "searched": [_span(window) for window in tally.searched],
+            "given_up": [_span(window) for window in tally.given_up],
             "window": _hull(self.planned),
             "hits": tally.hits,
             "alerts": tally.alerts,
             "duplicates": tally.duplicates,
             "suppressed": tally.suppressed,
+            "late": tally.late.to_json(),
             "dead_letters": tally.dead_letters,
             "capped": tally.is_capped,
             "deferred": tally.deferred,

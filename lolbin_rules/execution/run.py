@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -51,8 +51,10 @@ class Orders:
         now: the time to plan for; where it is ahead of the store's clock, the store's clock is believed.
         prefix: what the names of the indices that are written begin with.
         kind: `scheduled`: the current window and what is uncovered; `manual`: just `spans`.
-        spans: for a manual execution: what to search, by rule id.
+        spans: for a manual execution and a sweep: what to search, by rule id.
         gap_horizon: how far back a scheduled execution looks for uncovered time.
+        is_sweep: to search again only what of `spans` was asked, for what has become searchable since.
+        goes_on: asked between the windows of a sweep; where it says no, the rest is given up for this time.
         search_within: how long the store may take over one window before it is given up for this time.
     """
 
@@ -65,6 +67,8 @@ class Orders:
     gap_horizon: timedelta = timedelta(days=7)
     search_within: timedelta = timedelta(minutes=2)
     exceptions: Exceptions = field(default_factory=dict)
+    is_sweep: bool = False
+    goes_on: Callable[[], bool] = lambda: True
 
 
 def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> list[Execution]:
@@ -103,7 +107,8 @@ def disable(orders: Orders, store: Store) -> None:
 
 
 def _execution(rule: Rule, orders: Orders, started_at: datetime) -> Execution:
-    return Execution(rule, orders.kind, started_at=started_at, now=floor(min(orders.now, started_at)))
+    now = floor(min(orders.now, started_at))
+    return Execution(rule, orders.kind, started_at=started_at, now=now, is_sweep=orders.is_sweep)
 
 
 class _failing:  # noqa: N801 - reads as the statement it stands in
@@ -184,6 +189,11 @@ def _plan(course: Course, orders: Orders) -> None:
     if orders.kind == "manual":
         course.stretches = [Stretch(course, window, axis) for window in _spans(course, orders) for axis in axes]
         return
+    if orders.is_sweep:
+        course.met = _met(course.coverage, course.fingerprint)
+        again = [part for window in _spans(course, orders) for part in Spans((window,)) & course.coverage.asked]
+        course.stretches = [Stretch(course, window, axis) for window in again for axis in axes]
+        return
     planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon)
     share = max(1, rule.max_alerts // 4) if planned.backlog else 0
     course.stretches = [Stretch(course, planned.current, axis, reserve=share) for axis in axes]
@@ -195,11 +205,21 @@ def _plan(course: Course, orders: Orders) -> None:
     ]
 
 
+def _met(coverage: Coverage, fingerprint: str) -> Spans:
+    """The time that a logic has searched, and in which it has left nothing over."""
+    found = (stretch.window for stretch in coverage.searched if stretch.logic == fingerprint)
+    return Spans(tuple(found)) - coverage.left_over
+
+
 def _search_all(courses: Sequence[Course], orders: Orders, store: Store, convicted: set[str]) -> None:
     """First everybody's current window, then everybody's backlog, rules with the same window in one request."""
     writer = AlertWriter(store, orders.prefix)
     rounds = max((len(course.stretches) for course in courses), default=0)
     for number in range(rounds):
+        if number and orders.is_sweep and not orders.goes_on():
+            for course in courses:
+                course.break_off(number)
+            break
         stretches = [course.stretches[number] for course in courses if number < len(course.stretches)]
         seeing = [stretch for stretch in stretches if not stretch.course.is_blind]
         for stretch in seeing:

@@ -37,7 +37,7 @@ from lolbin_rules.execution.item import (
     up_to_cap,
 )
 from lolbin_rules.execution.progress import Stretch
-from lolbin_rules.plan.window import position
+from lolbin_rules.plan.window import from_position, position
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Document, Key, Outcome, Source, Store, Stored, Verdict
 
@@ -200,6 +200,8 @@ class AlertWriter:
             course = item.stretch.course
             if outcome.verdict in IS_KEPT:
                 course.groups.add(item.alert)
+                if outcome.verdict is Verdict.CREATED:
+                    _note_if_late(item)
                 course.tally.suppressed += outcome.verdict is Verdict.CREATED
             elif outcome.verdict is Verdict.UNAVAILABLE:
                 _stop(item, outcome.reason)
@@ -240,6 +242,8 @@ def _count(item: Item, settled: Settled) -> None:
     elif settled.is_there:
         course.tally.alerts += 1
         course.created.add(item.alert.id)
+        if item.member is None:
+            _note_if_late(item)
         if settled.alert:
             course.tally.raised.append(settled.alert.source[fields.REASON])
     if settled.fate is Fate.DEAD_LETTER:
@@ -248,6 +252,14 @@ def _count(item: Item, settled: Settled) -> None:
             f"The alert index refused the alert of {item.hit.key.index}/{item.hit.key.id} ({settled.reason}); "
             f"it was written without the copied source, which is kept in the dead letters under {item.alert.id}."
         )
+
+
+def _note_if_late(item: Item) -> None:
+    """Note an event of a time in which earlier executions with the same logic would have found it."""
+    course = item.stretch.course
+    happened = from_position(item.hit.position)
+    if happened in course.met:
+        course.tally.late.note(item.hit.source, happened, course.execution.started_at)
 
 
 def _stands(item: Item, settled: Settled | None) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 
 from event_indices import index_events, iso, map_indices, stored
 from fault_proxy import CutBefore, Delay, Fault, FaultProxy, Respond
+from lolbin_rules.execution.run import Orders, execute
+from lolbin_rules.rule.load import read
 from worlds import ON_A_NODE, World, now
 from written_rules import write_rule
 
@@ -76,9 +79,9 @@ class Site:
         self.hits += names
         return names
 
-    def write_events(self, programs: Mapping[str, str]) -> None:
-        """Write a connection now for each id, of its program."""
-        facts = {"@timestamp": iso(now()), "event": {"category": "network"}}
+    def write_events(self, programs: Mapping[str, str], ago: timedelta = timedelta()) -> None:
+        """Write a connection for each id, of its program, that happened now or so long ago."""
+        facts = {"@timestamp": iso(now() - ago), "event": {"category": "network"}}
         index = f"{self.world.prefix}events-1"
         events = [(index, name, {**facts, "process": {"name": program}}) for name, program in programs.items()]
         index_events(self.world.store, events)
@@ -177,6 +180,27 @@ def test_a_runner_that_is_killed_loses_and_repeats_nothing(site: Site) -> None:
     last = site.start()
     site.await_alerts(site.hits)
     assert last.end() == 0
+
+
+def test_what_comes_late_is_swept_up_while_it_runs(site: Site) -> None:
+    """An event of a time that was searched long ago is alerted by the sweep, and by nothing else."""
+    site.write("live")
+    ruleset = read(site.rules).raise_if_faulty()
+    for minutes in (60, 30):
+        ago = Orders([*ruleset.rules.values()], {}, now() - timedelta(minutes=minutes), prefix=site.world.written)
+        execute(ago, site.world.store)
+    site.write_events({"late": "regsvr32.exe"}, ago=timedelta(minutes=45))
+    idle = site.start(LOLBIN_SWEEP_INTERVAL="0")
+    site.await_alerts(site.happen(1))
+    assert idle.end() == 0
+    assert "(sweep)" not in idle.said
+    scheduler = site.start(LOLBIN_SWEEP_INTERVAL="1s")
+    site.await_alerts([*site.hits, "late"])
+    query = {"term": {"lolbin.sweep": True}}
+    (alert,) = stored(site.world.store, f"{site.world.written}-alerts", query)
+    assert alert["kibana.alert.ancestors"][-1]["id"] == "late"
+    assert scheduler.end() == 0
+    assert "live (sweep): succeeded; 1 hits, 1 alerts, 0 duplicates." in scheduler.said
 
 
 def test_two_runners_at_once_alert_once(site: Site) -> None:
