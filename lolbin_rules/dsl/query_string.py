@@ -20,6 +20,9 @@ __all__ = ["escape", "read_query_string"]
 _DEEPEST = 50
 """Brackets within brackets; a node goes deeper, but no query that a person reads does."""
 
+_BLANKS = "".join(map(chr, range(ord(" ") + 1)))
+"""What Java's `trim` takes off: no blanks beyond ASCII."""
+
 
 def read_query_string(query: str) -> Group | None:
     """What was written; None if it was nothing.
@@ -28,7 +31,7 @@ def read_query_string(query: str) -> Group | None:
         StoreRejected: it is not well-formed.
         Unsupported: its brackets go too deep.
     """
-    if not query.strip():
+    if not query.strip(_BLANKS):
         return None
     return _Reader(query).whole()
 
