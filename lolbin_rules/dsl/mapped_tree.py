@@ -24,7 +24,7 @@ _ROOT = frozenset({
     "dynamic_date_formats", "runtime", "_source", "_routing", "_meta", "_data_stream_timestamp", "_field_names",
     "_size",
 })  # fmt: skip
-_FLATTENED_AWAY = frozenset({"type", "properties", "subobjects"})
+_FLATTENED_AWAY = frozenset({"type", "properties", "subobjects", "dynamic", "enabled"})
 
 
 class MappedTree:
@@ -191,11 +191,15 @@ class MappedTree:
 
     def _map_flattened_away(self, parent: MappedObject, key: str, definition: Mapping[str, Any]) -> None:
         """Map the fields of an object where there may be none: they get dotted names."""
-        odd = sorted(definition.keys() - _FLATTENED_AWAY)
-        if definition.get("type") == "nested" or odd:
+        name = parent.full_name(key)
+        is_other = (
+            _dynamic(definition.get("dynamic", parent.dynamic), name) != parent.dynamic
+            or not flag(definition.get("enabled", True), f"enabled of {name}")
+            or flag(definition.get("subobjects", False), f"subobjects of {name}")
+        )
+        if definition.get("type") == "nested" or is_other or definition.keys() - _FLATTENED_AWAY:
             raise StoreRejected(
-                f'"{parent.full_name(key)}" is an object where `subobjects` is false. Elasticsearch refuses such a '
-                "mapping. Correct it."
+                f'"{name}" is an object where `subobjects` is false. Elasticsearch refuses such a mapping. Correct it.'
             )
         for inner, each in (definition.get("properties") or {}).items():
             self._map_properties(parent, {f"{key}.{inner}": each})

@@ -217,3 +217,25 @@ def test_the_mapping_that_was_given_is_not_touched() -> None:
     given["properties"].clear()
     assert mapping.types("process.name") == "keyword"
     assert mapping.version == 1
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "is_taken"),
+    [
+        ({}, {"dynamic": "true"}, True),
+        ({}, {"dynamic": "strict"}, False),
+        ({"dynamic": "false"}, {"dynamic": False}, True),
+        ({"dynamic": "false"}, {"dynamic": True}, False),
+        ({}, {"enabled": True, "subobjects": False, "type": "object"}, True),
+        ({}, {"enabled": False}, False),
+        ({}, {"subobjects": True}, False),
+    ],
+)
+def test_objects_where_there_are_none_say_nothing_else(outer: Any, inner: Any, is_taken: bool) -> None:  # noqa: FBT001
+    """As a node does: an object is taken for its fields only, if it asks for nothing that its parent does not."""
+    mapping = {**outer, "subobjects": False, "properties": {"deep": {"properties": {"b": {"type": "ip"}}, **inner}}}
+    if is_taken:
+        assert IndexMapping(mapping, {}).types("deep.b") == "ip"
+    else:
+        with pytest.raises(StoreRejected, match=r"deep.*subobjects"):
+            IndexMapping(mapping, {})
