@@ -210,22 +210,29 @@ def coverage(
     begin: Begin = None,
     end: End = None,
     is_filling: Annotated[bool, typer.Option("--fill", help="First search what of the period is not settled.")] = False,  # noqa: FBT002
+    is_certifying: Annotated[  # noqa: FBT002
+        bool, typer.Option("--certify", help="Recount the source: has every hit its alert?")
+    ] = False,
+    is_written: Annotated[bool, typer.Option("--write", help="Store what --certify says as a document.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Say which time of each rule was searched, and why not where it was not; exit 1 if any is lacking."""
+    """Say which time of each rule was searched, and why not where it was not; exit 1 if time or an alert is lacking."""
     from lolbin_rules.coverage_report import DEFAULT_PERIOD, CoverageReport  # noqa: PLC0415 - as for `hunt`
 
     cluster, settings = read_settings()
     set_up_logs(settings.log_format, "WARNING")
+    if is_written and not is_certifying:
+        raise SettingsError("--write stores a certificate, and --certify makes one. Give both.")
     now = floor(_now())
     period = asked_span(now, begin, end) if begin is not None or end is not None else Window(now - DEFAULT_PERIOD, now)
     ruleset = read_rules(rules, settings, [rule] if rule else None)
     with _store(store, cluster, settings) as opened:
         report_on = CoverageReport(ruleset, settings, opened, as_json=as_json)
-        if is_filling:
+        if is_filling or is_written:
             _prepare(opened, settings)
+        if is_filling:
             report_on.fill(period)
-        is_whole = report_on.show(period)
+        is_whole = report_on.certify(period, is_written=is_written) if is_certifying else report_on.show(period)
     if not is_whole:
         raise typer.Exit(FAILED)
 

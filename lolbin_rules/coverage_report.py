@@ -1,4 +1,4 @@
-"""What `coverage` prints: which time of each rule was asked, searched and settled, and where it was not, and why."""
+"""What `coverage` prints: which time of each rule was asked, searched and settled, where not and why; certificates."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Any
 import orjson
 
 from lolbin_rules.alert.source import write_time
+from lolbin_rules.errors import StoreUnavailable
+from lolbin_rules.execution.certificate import Certificate, Certifying, certificate_document, certify, gap_object
 from lolbin_rules.execution.fill import fill
 from lolbin_rules.execution.pictures import Seen, look_at
+from lolbin_rules.execution.recount import Missing
 from lolbin_rules.execution.run import Orders
 from lolbin_rules.plan.gaps import Gap
 from lolbin_rules.plan.window import Spans, Window, floor
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.settings import RunnerSettings
-from lolbin_rules.store.port import Store
+from lolbin_rules.store.port import Store, Verdict
 
 __all__ = ["DEFAULT_PERIOD", "CoverageReport"]
 
@@ -67,6 +70,36 @@ class CoverageReport:
                     f"{tally.duplicates} duplicates. {execution.reason}".rstrip()
                 )
 
+    def certify(self, period: Window, *, is_written: bool) -> bool:
+        """Recount each rule's settled time, print a certificate, store it if asked; whether all of them are good.
+
+        Raises:
+            StoreError: the store could not be read, or the certificate not be written.
+        """
+        settings = self._settings
+        given = Certifying(
+            self._ruleset.lists,
+            self._ruleset.exceptions_by_rule,
+            settings.prefix,
+            self._now,
+            settings.sweep_interval,
+            settings.sweep_reach,
+        )
+        is_good = True
+        for seen in self._look(period):
+            certificate = certify(seen, given, self._store)
+            is_good &= certificate.is_good
+            if is_written:
+                (outcome,) = self._store.create([certificate_document(certificate, settings.prefix)])
+                if outcome.verdict is not Verdict.CREATED:
+                    raise StoreUnavailable(f"The certificate of {seen.rule.id} was not written: {outcome.reason}")
+            if self._as_json:
+                _say(orjson.dumps(certificate.to_json()).decode())
+            else:
+                for line in _certificate_lines(certificate):
+                    _say(line)
+        return is_good
+
     def _look(self, period: Window) -> list[Seen]:
         past = period.overlap(Window(period.start, max(self._now, period.start + timedelta(milliseconds=1))))
         return look_at(self._rules, past or period, self._now, self._store, self._settings.prefix)
@@ -92,18 +125,6 @@ def _as_object(seen: Seen) -> dict[str, Any]:
     }
 
 
-def gap_object(gap: Gap) -> dict[str, Any]:
-    """A gap as it is printed for programs."""
-    return {
-        **_span(gap.window),
-        "reason": gap.reason.value,
-        "detail": gap.detail,
-        "execution": gap.execution or None,
-        "is_due": gap.is_due,
-        "is_asked": gap.is_asked,
-    }
-
-
 def _lines(seen: Seen, now: datetime, horizon: timedelta) -> Iterator[str]:
     found = seen.picture
     lacking = sum((gap.window.duration for gap in found.lacks), timedelta())
@@ -122,6 +143,36 @@ def gap_line(gap: Gap) -> str:
     detail = gap.detail if len(gap.detail) <= LONGEST_DETAIL else f"{gap.detail[:LONGEST_DETAIL]} ..."
     name = "gap" if gap.is_due and gap.is_asked else "not yet" if gap.is_asked else "not asked"
     return f"  {name:<9} {_text(gap.window)} ({gap.window.duration})  {gap.reason.value}: {detail}"
+
+
+def _certificate_lines(certificate: Certificate) -> Iterator[str]:
+    found, looked = certificate.recount, certificate.seen.picture
+    verdict = "certified" if certificate.is_good else "NOT certified"
+    yield f"{certificate.seen.rule.id}: {verdict}, {_text(looked.period)}"
+    yield f"  {certificate.promise}"
+    recounted = certificate.recounted
+    yield f"  recounted     {recounted.duration} of {looked.period.duration}{_where(recounted)}"
+    for window, logic in certificate.others:
+        yield f"  other logic   {_text(window)}: searched by {logic[:12]}, not recounted with {certificate.logic[:12]}"
+    duplicates = sum(attempt.duplicates for attempt in certificate.attempts)
+    yield f"  executions    {len(certificate.attempts)}, {_counted(duplicates, 'duplicate')} refused"
+    yield f"  hits          {found.hits}"
+    yield f"  alerts        {len(found.alerts)}, {found.suppressed} hits as members of a group"
+    for name, count in sorted(certificate.held_back.items()):
+        yield f"  held back     {count} by {name}"
+    for gap in certificate.gaps:
+        yield gap_line(gap)
+    for problem in certificate.problems:
+        yield f"  problem       {problem}"
+    yield f"  late          {found.late}, searchable only after their time was searched"
+    yield from (_missing_line(each) for each in found.missed)
+    yield f"  doubled       {found.doubled}"
+    yield f"  unexplained   {found.unexplained}"
+    yield from (_missing_line(each) for each in found.missing)
+
+
+def _missing_line(each: Missing) -> str:
+    return f"                {each.key.index}/{each.key.id} of {write_time(each.happened)} {each.match}".rstrip()
 
 
 def _where(spans: Spans) -> str:

@@ -18,7 +18,7 @@ from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.run import Orders, disable, execute
 from lolbin_rules.execution.sweep import sweeping
 from lolbin_rules.rule.load import read
-from lolbin_rules.rule.model import Rule
+from lolbin_rules.rule.ruleset import RuleSet
 from worlds import World
 from written_rules import write_rule
 
@@ -59,9 +59,9 @@ class Watched:
         write_rule(self.folder, "live", **{"index": [f"{self.world.prefix}events-*"], **self.keys})
 
     @property
-    def rule(self) -> Rule:
-        """As its file has it."""
-        return read(self.folder).raise_if_faulty().rules["live"]
+    def ruleset(self) -> RuleSet:
+        """The rule and its exceptions, as their files have them."""
+        return read(self.folder).raise_if_faulty()
 
     def happen(self, minutes: float, *names: str, ingested: float | None = None, **more: Any) -> None:
         """Events that the rule matches, so many minutes after the base, a second apart; searchable from now on."""
@@ -77,7 +77,15 @@ class Watched:
 
     def orders(self, minutes: float, **changes: Any) -> Orders:
         """To execute the rule so many minutes after the base."""
-        return Orders([self.rule], {}, at(minutes), prefix=self.world.written, **changes)
+        ruleset = self.ruleset
+        return Orders(
+            [ruleset.rules["live"]],
+            ruleset.lists,
+            at(minutes),
+            prefix=self.world.written,
+            exceptions=ruleset.exceptions_by_rule,
+            **changes,
+        )
 
     def tick(self, minutes: float, **changes: Any) -> Execution:
         """One scheduled execution."""

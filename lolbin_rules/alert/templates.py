@@ -17,7 +17,7 @@ VERSION: Final = 3
 
 MONTHLY: Final = ("alerts", "suppressed", "executions")
 """What is written to one index a month (`<prefix>-alerts-2026.11`) and read through an alias (`<prefix>-alerts`)."""
-SINGLE: Final = ("coverage", "dead-letters")
+SINGLE: Final = ("coverage", "dead-letters", "certificates")
 """What is written to one index (`<prefix>-coverage`)."""
 
 

@@ -38,6 +38,8 @@ class Reason(enum.StrEnum):
     """Alerts could not be written."""
     EDITED = "edited"
     """Only an earlier logic of the rule searched it."""
+    UNSETTLED = "unsettled"
+    """It was searched too early to have met documents as late as the rule allows for. Only a certificate says so."""
     NEW = "new"
     """It is asked, and its execution has not come yet."""
     DISABLED = "disabled"
@@ -50,6 +52,7 @@ UNASKED = frozenset({Reason.DISABLED, Reason.NOT_ASKED})
 WHY = {
     Reason.OUTAGE: "no execution was there",
     Reason.EDITED: "it was searched by an earlier logic of the rule only",
+    Reason.UNSETTLED: "it was searched too early to have met documents as late as the rule allows for",
     Reason.NEW: "the next execution searches it",
     Reason.DISABLED: "the rule was disabled, or taken away, so the time was not asked",
     Reason.NOT_ASKED: "the rule began later; search it with coverage --fill",
@@ -118,7 +121,8 @@ class Picture:
         asked: what of it was asked.
         covered: what of it was searched.
         settled: what of it was searched late enough to be certified.
-        gaps: the rest, in order of time.
+        gaps: what is not covered, in order of time.
+        due: what is asked before this moment should have been searched by now.
     """
 
     period: Window
@@ -126,11 +130,24 @@ class Picture:
     covered: Spans
     settled: Spans
     gaps: tuple[Gap, ...]
+    due: datetime
+
+    @property
+    def uncertified(self) -> tuple[Gap, ...]:
+        """What of the period should be settled by now and is not, whether it was asked or not."""
+        early = (self.covered - self.settled) & Spans.between(DAWN, self.due)
+        unsettled = _gaps(early, Reason.UNSETTLED, self.due)
+        return tuple(sorted([*self.gaps_due, *unsettled], key=lambda gap: gap.window))
+
+    @property
+    def gaps_due(self) -> tuple[Gap, ...]:
+        """The gaps in time that could have been searched by now."""
+        return tuple(gap for gap in self.gaps if gap.is_due)
 
     @property
     def lacks(self) -> tuple[Gap, ...]:
         """The gaps in time that was asked and should have been searched by now."""
-        return tuple(gap for gap in self.gaps if gap.is_due and gap.is_asked)
+        return tuple(gap for gap in self.gaps_due if gap.is_asked)
 
 
 def picture(
@@ -148,12 +165,12 @@ def picture(
     whole = Spans((period,))
     if coverage is None:
         detail = "the rule was never run"
-        return Picture(period, Spans(), Spans(), Spans(), (Gap(period, Reason.NEW, is_due=True, detail=detail),))
+        return Picture(period, Spans(), Spans(), Spans(), (Gap(period, Reason.NEW, is_due=True, detail=detail),), due)
     asked, covered = coverage.asked & whole, coverage.covered & whole
     newest_first = sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)
     found = [*_unsearched(coverage, asked - covered, newest_first, due), *_unasked(coverage, whole - asked - covered)]
     gaps = tuple(sorted(found, key=lambda gap: gap.window))
-    return Picture(period, asked, covered, coverage.settled(tolerance) & whole, gaps)
+    return Picture(period, asked, covered, coverage.settled(tolerance) & whole, gaps, due)
 
 
 def known_search(coverage: Coverage, moment: datetime) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,7 +18,7 @@ from lolbin_rules.alert.suppression import member
 from lolbin_rules.alert.templates import VERSION, mapping, templates
 from lolbin_rules.store.port import Key
 
-KINDS = ("alerts", "suppressed", "executions", "coverage", "dead-letters")
+KINDS = ("alerts", "suppressed", "executions", "coverage", "dead-letters", "certificates")
 CONTAINERS = {fields.ANCESTORS, fields.ORIGINAL_EVENT, fields.ORIGINAL_DATA_STREAM, fields.SUPPRESSION_TERMS}
 CONTAINERS |= {fields.RULE_THREAT, fields.EVENT, fields.THRESHOLD_RESULT}
 PAGE = "https://attack.mitre.org"
@@ -86,7 +87,7 @@ def _alerts() -> list[Mapping[str, Any]]:
     first = {**REACHED_OUT, **STREAM, "event": dict.fromkeys(EVENT_FIELDS, "x")}
     of = member(RULE, hit(first), prefix="p", context=CONTEXT)
     assert of is not None
-    group = build_group_alert(RULE, hit(first), of, context=CONTEXT).source
+    group = build_group_alert(RULE, hit(first), of, context=replace(CONTEXT, is_sweep=True)).source
     second = build_alert(
         make_rule(id="second"), hit(group, Key("p-alerts-2026.11", "a")), alert_id="b", context=CONTEXT
     )
@@ -181,7 +182,7 @@ def test_every_index_has_one_template() -> None:
     written = [
         *(alert_index("lolbin", source) for source in (REACHED_OUT, {})),
         *(suppressed_index("lolbin", source) for source in (REACHED_OUT, {})),
-        *("lolbin-executions-2026.11", "lolbin-coverage", "lolbin-dead-letters"),
+        *("lolbin-executions-2026.11", "lolbin-coverage", "lolbin-dead-letters", "lolbin-certificates"),
     ]
     for index in written:
         assert len([pattern for pattern in patterns if fnmatchcase(index, pattern)]) == 1

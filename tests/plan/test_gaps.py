@@ -97,3 +97,12 @@ def test_when_a_moment_was_searched_is_never_said_to_be_later_than_it_was() -> N
     coverage = Coverage.begin("rule", at(0), "new").with_searched(span(0, 10), at(12), "new", 2 * MILLISECOND)
     coverage = coverage.with_searched(span(10, 20), at(22), "new", 2 * MILLISECOND)
     assert [known_search(coverage, at(moment)) for moment in (0, 15, 20)] == [at(12), at(17), None]
+
+
+def test_what_was_searched_too_early_cannot_be_certified() -> None:
+    """A moment counts as settled only if it was searched so long after itself; younger time may yet be."""
+    coverage = Coverage.begin("rule", at(0), "new").with_searched(span(0, 20), at(20), "new", MILLISECOND)
+    seen = picture(coverage, [], PERIOD, at(30), 5 * MILLISECOND)
+    assert reasons(seen.uncertified) == [(span(15, 20), Reason.UNSETTLED), (span(20, 30), Reason.OUTAGE)]
+    assert reasons(seen.lacks) == [(span(20, 30), Reason.OUTAGE)]
+    assert reasons(picture(coverage, [], span(0, 20), at(15), 5 * MILLISECOND).uncertified) == []
