@@ -51,7 +51,10 @@ class CoverageReport:
         return is_whole
 
     def fill(self, period: Window) -> None:
-        """Search what of the period is not settled, whether it was asked or not, oldest first."""
+        """Search what of the period is not settled, whether it was asked or not, oldest first.
+
+        Of several rules those that are disabled are left alone.
+        """
         orders = Orders(
             [],
             self._ruleset.lists,
@@ -61,6 +64,8 @@ class CoverageReport:
             exceptions=self._ruleset.exceptions_by_rule,
         )
         for seen in self._look(period):
+            if len(self._rules) > 1 and not seen.rule.enabled:
+                continue
             gaps = Spans((seen.picture.period,)) - seen.picture.settled
             _complain(f"{seen.rule.id}: {_counted(len(gaps), 'gap')}, {gaps.duration} in all.")
             for execution in fill(seen.rule, gaps, orders, self._store):

@@ -171,7 +171,8 @@ class Runner:
         while self._under_way and self.clock() < began + LONGEST_WAIT:
             if self.stopping.wait(IDLE_LOOK):
                 return
-        owed = self._sweeps.owed(self._ruleset.rules.values(), self.clock())
+        rules = self._ruleset.rules
+        owed = self._sweeps.owed(rules.values(), self.clock())
         if self.stopping.is_set() or not owed:
             return
         until = self.clock() + SWEEP_BUDGET
@@ -179,7 +180,7 @@ class Runner:
         def goes_on() -> bool:
             return not (self._under_way or self.stopping.is_set()) and self.clock() < until
 
-        orders = self._orders([self._ruleset.rules[name] for name in owed])
+        orders = self._orders([rules[name] for name in owed])
         orders = replace(orders, is_sweep=True, spans=owed, goes_on=goes_on)
         executions = execute(orders, self.store, self._convicted)
         self._sweeps.took(executions, self.clock())

@@ -1,4 +1,4 @@
-"""When which rules are executed, and how a runner takes up changed rule files; no store is asked here."""
+"""When which rules are executed, and how a runner takes up changed rule files; no cluster is asked here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from lolbin_rules.rule.model import Rule
 from lolbin_rules.schedule import EPOCH, Batch, Runner, batches, next_slot
 from lolbin_rules.settings import RunnerSettings
 from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore
+from lolbin_rules.store.embedded import EmbeddedStore
+from lolbin_rules.store.port import Document, Key
 from written_rules import rule_text, write_list, write_rule
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -109,6 +112,33 @@ def rule_ids(runner: Runner) -> list[str]:
 def ticking(runner: Runner) -> set[str]:
     """The names of the batches that have ticks to come, but for the first, immediate ones."""
     return {job.id for job in runner._scheduler.get_jobs() if not job.id.endswith("-first")}
+
+
+def test_a_sweep_gives_way_to_ticks_and_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another batch is under way only the newest hour is swept; then the rest, and then nothing for an hour."""
+    monkeypatch.setattr("lolbin_rules.schedule.LONGEST_WAIT", timedelta())
+    write_rule(tmp_path / "rules", "a")
+    moment = NOW - timedelta(hours=5)
+    seen: list[Execution] = []
+    with closing(EmbeddedStore(tmp_path / "store", clock=lambda: moment)) as store:
+        store.create([Document(Key("nothing-1", "x"), {"@timestamp": 0, "event.category": "x", "process.name": "x"})])
+        runner = Runner(store, RunnerSettings(), (tmp_path / "rules",), lambda: moment, seen.append)
+        runner.reload()
+        (batch,) = batches(runner._ruleset.rules)
+        runner.tick(batch)
+        moment = NOW
+        runner.tick(batch)
+        runner._under_way.add("another")
+        runner.sweep()
+        runner._under_way.clear()
+        runner.sweep()
+        runner.sweep()
+    assert [execution.is_sweep for execution in seen] == [False, False, True, True]
+    *_, first, second = seen
+    hours = [NOW - timedelta(hours=number) for number in range(6)]
+    assert [window.start for window in first.planned] == [hours[1]]
+    assert [window.start for window in second.planned] == [*hours[2:], hours[5] - timedelta(minutes=9)]
+    assert second.tally.given_up == []
 
 
 def test_a_new_rule_ticks_and_a_removed_one_no_longer_does(begin: Begin, tmp_path: Path) -> None:

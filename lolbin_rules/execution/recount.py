@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from lolbin_rules.alert.identity import (
     stable_index,
 )
 from lolbin_rules.alert.source import event_time, first, objects
+from lolbin_rules.errors import StoreForbidden
 from lolbin_rules.execution.evaluate import evaluate, matches_of
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.search import Search, search
@@ -190,7 +192,8 @@ class Recount:
         bounds = {"gte": position(window.start), "lt": position(window.end), "format": "epoch_millis"}
         query: Query = {"term": {fields.RULE_ID: self.course.rule.id}}
         index = f"{self.prefix}-alerts"
-        self.store.refresh([index])
+        with suppress(StoreForbidden):  # what was written last may then be missing, and no double is seen in it
+            self.store.refresh([index])
         told: Counter[Any] = Counter()
         request = Scan((index,), {"alerts": query}, {"range": {fields.ORIGINAL_TIME: bounds}}, within=WITHIN)
         for page in self.store.scan(request):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from event_indices import iso, stored
-from lolbin_rules.store.port import Document, Key, Put, Verdict
+from lolbin_rules.execution.certificate import Certifying
+from lolbin_rules.execution.certificate import certify as certificate_of
+from lolbin_rules.execution.pictures import look_at
+from lolbin_rules.plan.window import Window, floor
+from lolbin_rules.store.port import Document, Key, Page, Put, Scan, Store, Verdict
 from watched import BASE, Watched, at
 from worlds import World
 
@@ -134,6 +139,36 @@ def test_it_says_no_where_there_is_a_gap_or_nothing_was_asked(watched: Watched) 
     assert figures(certificate) == (3, 3, 0, 0, 0)
     code, certificate = certify(watched, first=-60)
     assert (code, [gap["reason"] for gap in certificate["gaps"]]) == (1, ["not asked"])
+
+
+class Forgetful:
+    """A store whose searches leave out the last hit of every page of events, and say nothing of it."""
+
+    def __init__(self, store: Store, index: str) -> None:
+        self._store = store
+        self._index = index
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def scan(self, request: Scan) -> Iterator[Page]:
+        """The pages of the real store, shortened."""
+        for page in self._store.scan(request):
+            yield replace(page, hits=page.hits[:-1]) if self._index in request.index else page
+
+
+def test_it_does_not_trust_its_own_reading(watched: Watched) -> None:
+    """What is read is compared with what the store counts: a hit that reading misses is told, not passed over."""
+    ruleset, store = watched.ruleset, watched.world.store
+    rule = ruleset.rules["live"]
+    period = Window(at(-9), at(20))
+    (seen,) = look_at([rule], period, store.clock(), store, watched.world.written)
+    given = Certifying(ruleset.lists, ruleset.exceptions_by_rule, watched.world.written, floor(store.clock()))
+    assert certificate_of(seen, given, store).is_good
+    found = certificate_of(seen, given, cast("Store", Forgetful(store, rule.index[0])))
+    assert (found.is_good, found.recount.unexplained) == (False, 0)
+    assert "counts 3 hits" in found.problems[0]
+    assert "2 were read" in found.problems[0]
 
 
 def test_a_late_event_is_not_unexplained_and_not_hidden(watched: Watched) -> None:

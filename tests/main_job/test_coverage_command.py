@@ -13,6 +13,7 @@ from event_indices import iso
 from lolbin_rules.execution.record import Status
 from watched import Watched, at
 from worlds import World
+from written_rules import write_rule
 
 pytestmark = pytest.mark.usefixtures("own_logs", "environment")
 
@@ -122,6 +123,16 @@ def test_time_that_only_an_earlier_logic_searched_is_said_to_be(watched: Watched
     assert watched.tick(15, search_within=timedelta(0)).status is Status.FAILED
     _, (found,) = watched.coverage(first=0, last=15)
     assert gaps(found) == [(iso(at(6)), iso(at(10)), "edited"), (iso(at(10)), iso(at(15)), "failed")]
+
+
+def test_filling_leaves_other_rules_that_are_disabled_alone(watched: Watched) -> None:
+    """Named, a disabled rule is searched as well."""
+    write_rule(watched.folder, "resting", index=[f"{watched.world.prefix}events-*"], enabled=False)
+    span = ["--from", iso(at(-1001)), "--to", iso(at(-999))]
+    assert watched.command("coverage", "--fill", *span)[0] == 0
+    assert watched.alerted() == Counter(["ancient"])
+    assert watched.command("coverage", "resting", "--fill", *span)[0] == 0
+    assert watched.alerted() == Counter(["ancient", "ancient"])
 
 
 def test_it_can_be_read_by_people(watched: Watched) -> None:
