@@ -1,4 +1,4 @@
-"""The command line: `lolbin-rules check | hunt | preview | once | run | coverage | setup`.
+"""The command line: `lolbin-rules check | coverage | hunt | lookback | preview | once | run | setup`.
 
 Exit codes: 0 all is well; 1 an execution failed or left something undone; 2 the rules, the settings or the arguments
 are faulty and nothing was done.
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -359,6 +359,45 @@ def preview(
     with _store(store, cluster, settings) as opened:
         find_alerts([found], window, ruleset.lists, ruleset.exceptions_by_rule, opened)
     if not show(found, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def lookback(
+    rules: Rules = None,
+    only: RuleIds = None,
+    store: StoreName = None,
+    index: Annotated[
+        list[str] | None, typer.Option("--index", help="Measure these indices, not those of the rules; repeatable.")
+    ] = None,
+    begin: Begin = None,
+    end: End = None,
+    loss: Annotated[float, typer.Option("--loss", min=0, max=1, help="The share of events that may be missed.")] = 1e-4,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option("--what-if", metavar="interval=5m,lookback=now-9m", help="Replay what arrived so; repeatable."),
+    ] = None,
+    outage: Annotated[
+        list[str] | None, typer.Option("--outage", metavar="TIME/2h", help="... with no executions then; repeatable.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Measure how late events arrive, what each rule misses of them, and which lookback would do."""
+    from lolbin_rules.lookback_report import Asked, tell  # noqa: PLC0415 - `check` must be quick and needs none of it
+    from lolbin_rules.what_if_report import Replays, outages, tell_replays  # noqa: PLC0415 - as above
+
+    cluster, settings = read_settings()
+    set_up_logs(settings.log_format, "WARNING")
+    now = floor(_now())
+    window = asked_span(now, begin, end) if begin or end else Window(now - timedelta(days=7), now)
+    ruleset, spans = read_rules(rules, settings, only), outages(outage or ())
+    with _store(store, cluster, settings) as opened:
+        if what_if or spans:
+            asked = Replays(ruleset, window, tuple(what_if or ()), spans, settings.gap_horizon, now)
+            is_whole = tell_replays(asked, opened, as_json=as_json)
+        else:
+            is_whole = tell(Asked(ruleset, tuple(index or ()), window, loss, now), opened, as_json=as_json)
+    if not is_whole:
         raise typer.Exit(FAILED)
 
 

@@ -22,7 +22,7 @@ TOP = frozenset(
     {
         *("cli", "schedule", "settings", "logs", "shipped", "opening", "asked_time"),
         *("feed", "intake", "hunt", "hunt_report"),
-        *("rule_paths", "check_report", "preview_report", "coverage_report"),
+        *("rule_paths", "check_report", "preview_report", "coverage_report", "lookback_report", "what_if_report"),
     }
 )
 READERS = ("query.kql.syntax", "query.kql.nodes", "query.eql.syntax", "query.eql.nodes", "query.render")

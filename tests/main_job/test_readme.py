@@ -54,7 +54,8 @@ def test_every_command_works_as_written(
     try:
         index_events(world.store, [(index, event.id, event.source)])
         asked = [arguments for arguments in commands(readme) if arguments[0] not in LONG_RUNNING]
-        assert {"check", "preview", "setup", "once", "hunt", "coverage"} == {arguments[0] for arguments in asked}
+        expected = {"check", "preview", "setup", "once", "hunt", "coverage", "lookback"}
+        assert expected == {arguments[0] for arguments in asked}
         for arguments in asked:
             # Nobody can write EVTX files but Windows.
             assert main([each for each in arguments if not each.endswith(".evtx")]) == 0, arguments
