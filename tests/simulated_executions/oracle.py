@@ -1,0 +1,304 @@
+"""What must be there in the end, worked out from what happened in the world and from nothing that the package says.
+
+The promise: a document that matches and becomes searchable no later than the rule's tolerance after its time is
+alerted, where its time was asked: from one lookback before the first execution on, while the rule is enabled. Where a
+rule's logic was edited, a document is owed an alert if the logic in force at its time and all later ones want it.
+Wherever a bound is not known to the millisecond, the one is taken that asks less; whatever is not owed may be alerted
+or not, but never twice, and never for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from lolbin_rules.alert import fields
+from lolbin_rules.plan.coverage import Coverage
+from lolbin_rules.plan.window import Spans, Window
+from lolbin_rules.store.port import Key
+from simulated_executions.scenario import BASE, LEAST, MAXSPAN, Arrival, Codes, Scenario, Watched, moment
+
+__all__ = ["Oracle"]
+
+Written: TypeAlias = Mapping[Key, Mapping[str, Any]]
+Identity: TypeAlias = tuple[Any, ...]
+FOREVER = 2**60
+
+
+@dataclass(slots=True)
+class History:
+    """What is known of one rule.
+
+    Attributes:
+        asked: spans of time that were surely asked.
+        logics: the logics in force, each with a moment at or after which it surely was; oldest first.
+        ever: every logic that a file had.
+        stored: the coverage when it was looked at last.
+        is_closed: it was disabled since the last execution.
+    """
+
+    asked: list[tuple[int, int]] = field(default_factory=list)
+    logics: list[tuple[Codes, int]] = field(default_factory=list)
+    ever: list[Codes] = field(default_factory=list)
+    stored: Coverage | None = None
+    is_closed: bool = False
+
+
+class Oracle:
+    """Looks on, and judges.
+
+    Args:
+        scenario: what happens.
+
+    Attributes:
+        lost: what was owed an alert and has none, as sentences.
+        doubled: what has more than one.
+        wrong: whatever else is not as it must be.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.lost: list[str] = []
+        self.doubled: list[str] = []
+        self.wrong: list[str] = []
+        self._scenario = scenario
+        self._searchable: dict[int, int] = {}
+        self._rules = {rule.id: rule for rule in scenario.rules}
+        self._known = {rule.id: History(ever=[rule.codes]) for rule in scenario.rules}
+        self._told: dict[str, tuple[Codes, int]] = {}
+
+    # What the world tells
+
+    def note_searchable(self, number: int, now: int) -> None:
+        """A document is found from now on."""
+        self._searchable.setdefault(number, now)
+
+    def note_file(self, rule: str, codes: Codes) -> None:
+        """A file says so now."""
+        self._known[rule].ever.append(codes)
+
+    def note_closed(self, rule: str, now: int) -> None:
+        """A runner is about to note that the rule is disabled."""
+        history = self._known[rule]
+        history.asked = [(start, min(end, now)) for start, end in history.asked if start < now]
+        history.is_closed = True
+
+    def note_begun(self, rule: str, codes: Codes, told: int) -> None:
+        """A runner is about to execute the rule; it was planned for no later than `told`."""
+        self._told[rule] = (codes, told)
+
+    def look(self, coverages: Mapping[str, Coverage], written: Written, now: int) -> None:
+        """After every tick, crashed or not: what became of the stored state, and does it say too much?"""
+        for rule_id, coverage in coverages.items():
+            history, (codes, told) = self._known[rule_id], self._told.get(rule_id, (None, now))
+            if codes is None:
+                continue
+            since = min(told, now) - self._rules[rule_id].lookback
+            before = history.stored
+            if before is None or coverage.logics.current.fingerprint != before.logics.current.fingerprint:
+                history.logics.append((codes, since))
+            elif before.logics == coverage.logics:
+                self._check_memory(rule_id, before, coverage)
+            history.stored = coverage
+            if coverage.is_open and (history.is_closed or not history.asked):
+                history.asked.append((since, FOREVER))
+                history.is_closed = False
+            self._check_belief(rule_id, coverage, written)
+
+    def _check_memory(self, rule_id: str, before: Coverage, coverage: Coverage) -> None:
+        """Of two runners neither takes away what the other has found out."""
+        late = timedelta(milliseconds=self._rules[rule_id].tolerance)
+        if forgotten := before.settled(late) - coverage.settled(late) - coverage.left_over:
+            self.wrong.append(f"{rule_id}: {forgotten.windows[0]} was searched, and that is forgotten")
+
+    def _check_belief(self, rule_id: str, coverage: Coverage, written: Written) -> None:
+        rule = self._rules[rule_id]
+        settled = _numbers(coverage.settled(timedelta(milliseconds=rule.tolerance)))
+        there = _identities(rule_id, written)
+        for identity in self._owed(rule, settled):
+            if identity not in there and rule.kind != "threshold":
+                self.wrong.append(f"{rule_id}: coverage says that the time of {identity} is done, and it has no alert")
+
+    def is_drained(self, coverages: Mapping[str, Coverage], now: int) -> bool:
+        """Whether every rule's coverage says that nothing is left; what it says is checked otherwise."""
+        for rule in self._scenario.rules:
+            if rule.id not in coverages:
+                return not self._known[rule.id].asked
+            coverage = coverages[rule.id]
+            past = Spans.between(moment(-(2**40)), moment(now - rule.lookback - rule.interval))
+            if (coverage.asked & past) - coverage.settled(timedelta(milliseconds=rule.tolerance)):
+                return False
+            if coverage.left_over:
+                return False
+        return True
+
+    # What is owed
+
+    def _wanted(self, rule: Watched, arrival: Arrival, time: int) -> bool:
+        """Whether every logic wants it that may have been in force at a time, or was so later."""
+        logics = self._known[rule.id].logics
+        first = max((place for place, (_, since) in enumerate(logics) if place == 0 or time >= since), default=0)
+        return bool(logics) and all(arrival.code in codes for codes, _ in logics[first:])
+
+    def _promised(self, rule: Watched, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Arrival, list[int]]]:
+        """The documents that were in time, with those of their times for which that is so."""
+        spans = list(spans)
+        for number, arrival in enumerate(self._scenario.arrivals):
+            searchable = self._searchable.get(number, FOREVER)
+            times = [
+                time
+                for time in arrival.times
+                if searchable - time <= rule.tolerance
+                and any(start <= time < end for start, end in spans)
+                and self._wanted(rule, arrival, time)
+            ]
+            if times:
+                yield number, arrival, times
+
+    def _owed(self, rule: Watched, spans: Iterable[tuple[int, int]]) -> Iterator[Identity]:
+        """What is owed an alert, by what an alert is known by."""
+        if rule.kind in {"query", "grouped"}:
+            for _, arrival, _times in self._promised(rule, spans):
+                if arrival.category == "a":
+                    yield ("event", arrival.index, arrival.id)
+        elif rule.kind == "threshold":
+            for (host, slot), count in self._slots(rule, spans).items():
+                if count >= LEAST:
+                    yield ("slot", host, slot)
+        else:
+            yield from self._sequences(rule, list(spans))
+
+    def _slots(self, rule: Watched, spans: Iterable[tuple[int, int]]) -> Counter[tuple[str, int]]:
+        counted: Counter[tuple[str, int]] = Counter()
+        for _, arrival, times in self._promised(rule, spans):
+            if arrival.category == "a" and arrival.host:
+                counted.update({(arrival.host, _slot(rule, time)) for time in times})
+        return counted
+
+    def _sequences(self, rule: Watched, spans: list[tuple[int, int]]) -> Iterator[Identity]:
+        """Endings that are found whatever else was searchable when it was looked."""
+        everything = [(-FOREVER, FOREVER)]
+        begins = [arrival for _, arrival, _ in self._promised(rule, everything) if arrival.category == "b"]
+        rivals = [arrival for arrival in self._scenario.arrivals if arrival.category == "c"]
+        for _, arrival, (time, *_) in self._promised(rule, spans):
+            if arrival.category != "c" or arrival.host is None:
+                continue
+            before = [
+                begin.times[0]
+                for begin in begins
+                if begin.host == arrival.host and time - MAXSPAN < begin.times[0] < time
+            ]
+            if before and not any(
+                rival.id != arrival.id and rival.host == arrival.host and max(before) <= rival.times[0] <= time
+                for rival in rivals
+            ):
+                yield ("sequence", arrival.index, arrival.id)
+
+    # The judgement
+
+    def judge(self, written: Written) -> tuple[int, int]:
+        """At the end: how many things were owed, and how many alerts there are."""
+        owed = 0
+        for rule in self._scenario.rules:
+            there = _identities(rule.id, written)
+            wanted = set(self._owed(rule, self._known[rule.id].asked))
+            owed += len(wanted)
+            self.lost += [f"{rule.id}: {identity}" for identity in sorted(wanted - there.keys())]
+            self.doubled += [f"{rule.id}: {each} has {count} alerts" for each, count in there.items() if count > 1]
+            self._refuse_inventions(rule, there)
+            self._check_counts(rule, written)
+        return owed, sum(1 for key in written if "-alerts-" in key.index)
+
+    def _refuse_inventions(self, rule: Watched, there: Counter[Identity]) -> None:
+        by_id = {(arrival.index, arrival.id): arrival for arrival in self._scenario.arrivals}
+        ever = frozenset[str]().union(*self._known[rule.id].ever)
+        for identity in there:
+            if identity[0] == "slot":
+                continue
+            arrival = by_id[identity[1], identity[2]]
+            if arrival.code not in ever or arrival.category != ("c" if rule.kind == "sequence" else "a"):
+                self.wrong.append(f"{rule.id}: {identity} has an alert and no logic wants it")
+            elif rule.kind == "sequence" and not any(
+                begin.category == "b"
+                and begin.host == arrival.host
+                and 0 < arrival.times[0] - begin.times[0] <= MAXSPAN
+                for begin in self._scenario.arrivals
+            ):
+                self.wrong.append(f"{rule.id}: {identity} ends no sequence")
+
+    def _check_counts(self, rule: Watched, written: Written) -> None:
+        alerts = {key.id: source for key, source in written.items() if _is_alert_of(rule.id, key, source)}
+        members = Counter(
+            source[fields.UUID]
+            for key, source in written.items()
+            if "-suppressed-" in key.index and source[fields.RULE_ID] == rule.id
+        )
+        for name, alert in alerts.items():
+            # One whose opening event ceased to be wanted before its membership was written stands for that alone.
+            if fields.SLOT_START in alert and alert[fields.SUPPRESSION_COUNT] != max(members[name], 1):
+                self.wrong.append(f"{rule.id}: {name} counts {alert[fields.SUPPRESSION_COUNT]} of {members[name]}")
+        self.wrong += [f"{rule.id}: members of {name}, which is not there" for name in members.keys() - alerts.keys()]
+        if rule.kind == "threshold":
+            self._check_thresholds(rule, alerts.values())
+        if rule.kind == "sequence":
+            blocks = Counter(alert[fields.GROUP_ID] for alert in alerts.values() if fields.GROUP_INDEX in alert)
+            shells = [name for name, alert in alerts.items() if fields.GROUP_INDEX not in alert]
+            self.wrong += [f"{rule.id}: {name} has {blocks[name]} events" for name in shells if blocks[name] != 2]
+
+    def _check_thresholds(self, rule: Watched, alerts: Iterable[Mapping[str, Any]]) -> None:
+        least = self._slots(rule, self._known[rule.id].asked)
+        most: Counter[tuple[str, int]] = Counter()
+        for arrival in self._scenario.arrivals:
+            if arrival.category == "a" and arrival.host:
+                most.update({(arrival.host, _slot(rule, time)) for time in arrival.times})
+        for alert in alerts:
+            _, host, slot = _threshold_identity(alert)
+            count = alert[fields.THRESHOLD_COUNT]
+            if not max(least[host, slot], LEAST) <= count <= most[host, slot]:
+                self.wrong.append(
+                    f"{rule.id}: {host} in {slot} counts {count}, not {least[host, slot]} to {most[host, slot]}"
+                )
+
+
+def _is_alert_of(rule: str, key: Key, source: Mapping[str, Any]) -> bool:
+    return "-alerts-" in key.index and source[fields.RULE_ID] == rule
+
+
+def _identities(rule: str, written: Written) -> Counter[Identity]:
+    """What has an alert, and how many: a member of a group by its membership, all else by the alert itself."""
+    found: Counter[Identity] = Counter()
+    for key, source in written.items():
+        if "-suppressed-" in key.index and source[fields.RULE_ID] == rule:
+            found[_event(source)] += 1
+        elif _is_alert_of(rule, key, source) and fields.GROUP_INDEX not in source and fields.SLOT_START not in source:
+            match = json.loads(source[fields.MATCH]) if fields.MATCH in source else ["event"]
+            if match[0] == "threshold":
+                found[_threshold_identity(source)] += 1
+            elif match[0] == "sequence":
+                found["sequence", *match[2:]] += 1
+            else:
+                found[_event(source)] += 1
+    return found
+
+
+def _event(source: Mapping[str, Any]) -> Identity:
+    parent = source[fields.ANCESTORS][-1]
+    return ("event", parent["index"], parent["id"])
+
+
+def _threshold_identity(alert: Mapping[str, Any]) -> Identity:
+    _, _, slot, terms = json.loads(alert[fields.MATCH])
+    return ("slot", terms[0][1], slot)
+
+
+def _slot(rule: Watched, time: int) -> int:
+    start = (BASE - datetime.fromtimestamp(0, BASE.tzinfo)) // timedelta(milliseconds=1)
+    return (start + time) // rule.interval * rule.interval
+
+
+def _numbers(spans: Iterable[Window]) -> list[tuple[int, int]]:
+    unit = timedelta(milliseconds=1)
+    return [((window.start - BASE) // unit, (window.end - BASE) // unit) for window in spans]

@@ -1,0 +1,328 @@
+"""What happens in one simulated world, drawn from its seed: rules, events and when they come, edits, and what fails.
+
+All times are whole milliseconds since `BASE`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, Literal, TypeAlias
+
+from lolbin_rules.rule.model import Rule
+
+__all__ = [
+    "BASE",
+    "EVERY_CODE",
+    "MINUTE",
+    "SECOND",
+    "Arrival",
+    "Codes",
+    "Edit",
+    "Faults",
+    "Scenario",
+    "Watched",
+    "draw",
+    "moment",
+    "rule_of",
+]
+
+BASE: Final = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
+"""Not far from the end of a month: alerts of one world lie in two indices."""
+SECOND: Final = 1000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+HOSTS: Final = ("h0", "h1", "h2")
+
+Codes: TypeAlias = frozenset[str]
+"""The logic of a rule: which values of `event.code` it wants."""
+EVERY_CODE: Final[Codes] = frozenset("123")
+LOGICS: Final = (EVERY_CODE, frozenset("12"), frozenset("23"))
+
+Kind: TypeAlias = Literal["query", "grouped", "threshold", "sequence"]
+
+
+def moment(at: int) -> datetime:
+    """The moment so many milliseconds after the base."""
+    return BASE + timedelta(milliseconds=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One document.
+
+    Attributes:
+        id: its id.
+        index: its index.
+        times: its times; mostly one.
+        category: `a` for rules about single events and counts, `b` and `c` for sequences.
+        code: what edits of rules are about.
+        host: what it is grouped by; None where it lacks that.
+        written: when it is written.
+        refreshed: when its index is refreshed at the latest.
+    """
+
+    id: str
+    index: str
+    times: tuple[int, ...]
+    category: str
+    code: str
+    host: str | None
+    written: int
+    refreshed: int
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The document."""
+        texts = [moment(time).isoformat(timespec="milliseconds") for time in self.times]
+        source: dict[str, Any] = {
+            "@timestamp": texts[0] if len(texts) == 1 else texts,
+            "event": {"category": self.category, "code": self.code},
+        }
+        return source if self.host is None else {**source, "host": {"name": self.host}}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a rule's file."""
+
+    at: int
+    rule: str
+    what: Literal["disable", "enable", "suppress", "logic"]
+    codes: Codes = EVERY_CODE
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A rule as it is at the start, and what the oracle has to know of it."""
+
+    id: str
+    kind: Kind
+    interval: int
+    lookback: int
+    max_alerts: int
+    codes: Codes = EVERY_CODE
+
+    @property
+    def tolerance(self) -> int:
+        """How late a document may become searchable and is promised an alert; as the documentation says."""
+        return max(self.lookback - self.interval, 10 * SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often what goes wrong, each by itself; rates are per call, per tick, or per item of a bulk.
+
+    Attributes:
+        outages: spans in which the store does not answer.
+        refuses: calls that are refused for want of resources.
+        loses_answers: calls whose effect takes place and whose answer is lost.
+        items: items of bulks that fail one by one.
+        partial: searches in which some of the documents do not answer.
+        breaks: scans that break off after whole pages.
+        repeats: scans that lose their point in time and repeat a page.
+        crashes: ticks in which the program ends.
+        slow: calls that take many seconds.
+        skews: by how much the runner's clock is wrong, and from when on.
+    """
+
+    outages: tuple[tuple[int, int], ...] = ()
+    refuses: float = 0
+    loses_answers: float = 0
+    items: float = 0
+    partial: float = 0
+    breaks: float = 0
+    repeats: float = 0
+    crashes: float = 0
+    slow: float = 0
+    skews: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that is decided before the world begins to turn.
+
+    Attributes:
+        ticks: when the first runner, and when the second, looks at its rules.
+        interleaved: how probable it is that the other runner executes while a call of this one is under way.
+        end: nothing goes wrong from here on.
+        page_size: documents in a page of a scan.
+    """
+
+    seed: int
+    rules: tuple[Watched, ...]
+    arrivals: tuple[Arrival, ...]
+    edits: tuple[Edit, ...]
+    faults: Faults
+    ticks: tuple[tuple[int, int], ...]
+    interleaved: float
+    end: int
+    page_size: int
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=4096)
+def rule_of(watched: Watched, codes: Codes, *, is_suppressed: bool) -> Rule:
+    """The rule as its file says it at some time."""
+    keys: dict[str, Any] = {
+        "id": watched.id,
+        "name": watched.id,
+        "description": "Simulated.",
+        "author": "tests",
+        "license": "Apache-2.0",
+        "index": ["ev-*"],
+        "interval": f"{watched.interval // SECOND}s",
+        "lookback": f"now-{watched.lookback // SECOND}s",
+        "severity": "low",
+        "risk_score": 1,
+        "max_alerts": watched.max_alerts,
+    }
+    wanted = sorted(codes)
+    if watched.kind == "sequence":
+        of_code = "event.code in (" + ", ".join(f'"{code}"' for code in wanted) + ")"
+        query = f"sequence by host.name with maxspan={MAXSPAN // SECOND}s [b where {of_code}] [c where {of_code}]"
+        return Rule.model_validate({**keys, "type": "eql", "language": "eql", "query": query})
+    keys["match"] = {"event.category": "a", "event.code": wanted}
+    if watched.kind == "threshold":
+        keys |= {"type": "threshold", "threshold": {"field": ["host.name"], "value": LEAST}}
+    if is_suppressed:
+        keys["suppression"] = {"group_by": ["host.name"], "duration": f"{GROUPED // SECOND}s"}
+    return Rule.model_validate(keys)
+
+
+MAXSPAN: Final = 2 * MINUTE
+LEAST: Final = 2
+"""Events of a host in a slot that a threshold asks for."""
+GROUPED: Final = 10 * MINUTE
+"""A slot of suppression."""
+__all__ += ["LEAST", "MAXSPAN"]
+
+
+def draw(seed: int) -> Scenario:
+    """The scenario of a seed; the same for the same seed, on every machine."""
+    chance = random.Random(f"executions {seed}")
+    interval = chance.choice((1, 5, 5)) * MINUTE
+    rules = _rules(chance, interval)
+    length = chance.randint(4, 8) * interval
+    arrivals = _arrivals(chance, rules[0], length)
+    end = length + chance.randint(0, 2) * interval
+    edits = _edits(chance, rules, length) if chance.random() < 0.4 else ()
+    faults = _faults(chance, length)
+    ticks = _ticks(chance, interval, length)
+    is_pair = chance.random() < 0.35
+    if is_pair:
+        ticks = sorted([*ticks, *((at + chance.randint(0, interval), 1) for at, _ in ticks if chance.random() < 0.5)])
+    return Scenario(
+        seed,
+        rules,
+        tuple(arrivals),
+        tuple(edits),
+        faults,
+        tuple(ticks),
+        chance.choice((0.02, 0.05, 0.2)) if is_pair else 0,
+        end,
+        chance.choice((1, 2, 3, 7, 1000)),
+    )
+
+
+def _rules(chance: random.Random, interval: int) -> tuple[Watched, ...]:
+    overlap = chance.choice((0, 1, 4, 4, 10)) * interval // 5
+    kinds: list[Kind] = ["query", "grouped", "threshold", "sequence"]
+    chosen = chance.sample(kinds, chance.choice((1, 2, 2)))
+    return tuple(
+        Watched(f"{kind}-{number}", kind, interval, interval + overlap, chance.choice((1, 2, 3, 5, 100, 100)))
+        for number, kind in enumerate(chosen)
+    )
+
+
+def _ticks(chance: random.Random, interval: int, length: int) -> list[tuple[int, int]]:
+    missed, jitter = chance.choice((0, 0, 0.3)), chance.choice((0, 50, 2 * SECOND, 20 * SECOND))
+    at = interval // 2
+    ticks = []
+    while at <= length:
+        if chance.random() >= missed:
+            ticks.append((at + chance.randint(0, jitter), 0))
+        at += interval
+    return ticks or [(at, 0)]
+
+
+def _arrivals(chance: random.Random, rule: Watched, length: int) -> list[Arrival]:
+    law, late = chance.choice(("prompt", "exponential", "log-normal", "tailed", "edge")), rule.tolerance
+    rolled = chance.randint(0, length) if chance.random() < 0.4 else None
+    grain = chance.choice((1, 1, 30 * SECOND, 2 * MINUTE))
+    arrivals = []
+    number = chance.randint(6, 24)
+    burst = chance.randint(0, length) if chance.random() < 0.4 else None
+    for place in range(number):
+        time = chance.randint(-rule.lookback, length) // grain * grain
+        if burst is not None and place % 2:
+            time = burst + chance.choice((0, 0, 1, 2, 700))
+        delay = _delay(chance, law, late)
+        written = max(0, time + delay - chance.choice((0, 1, 300, SECOND)))
+        refreshed = max(written, time + delay)
+        category = chance.choice("aabc")
+        times: tuple[int, ...] = (time,)
+        if category == "a" and chance.random() < 0.06:
+            times = (time, time + chance.choice((-1, 1)) * chance.randint(1, 2 * rule.interval))
+        index = "ev-1" if rolled is None or written < rolled else "ev-2"
+        host = None if chance.random() < 0.04 else chance.choice(HOSTS)
+        arrivals.append(Arrival(f"e{place}", index, times, category, chance.choice("123"), host, written, refreshed))
+    return arrivals
+
+
+def _delay(chance: random.Random, law: str, late: int) -> int:
+    """How long after its time a document becomes searchable; some laws go far beyond what is promised."""
+    if law == "prompt":
+        return round(chance.expovariate(1 / (2 * SECOND)))
+    if law == "exponential":
+        return round(chance.expovariate(3 / late))
+    if law == "log-normal":
+        return min(round(chance.lognormvariate(math.log(5 * SECOND), 1.8)), 4 * HOUR)
+    if law == "edge":
+        return chance.choice((late, late, late - 1, late + 1, chance.randint(0, late)))
+    return chance.randint(1, 5 * HOUR) if chance.random() < 0.15 else chance.randint(0, min(late, 30 * SECOND))
+
+
+def _edits(chance: random.Random, rules: tuple[Watched, ...], length: int) -> list[Edit]:
+    edits = []
+    for rule in rules:
+        what = chance.choice(("disable", "suppress", "logic", "logic", "none"))
+        at = chance.randint(1, length)
+        if what == "disable":
+            edits += [Edit(at, rule.id, "disable"), Edit(at + chance.randint(1, length), rule.id, "enable")]
+        elif what == "suppress" and rule.kind == "query":
+            edits.append(Edit(at, rule.id, "suppress"))
+        elif what == "logic":
+            edits.append(Edit(at, rule.id, "logic", chance.choice(LOGICS[1:])))
+            if chance.random() < 0.4:
+                edits.append(Edit(at + chance.randint(1, length // 2), rule.id, "logic", EVERY_CODE))
+    return sorted(edits, key=lambda edit: edit.at)
+
+
+def _faults(chance: random.Random, length: int) -> Faults:
+    def rate(most: float) -> float:
+        return chance.choice((0, 0, most / 4, most))
+
+    outages, skews = [], []
+    if chance.random() < 0.35:
+        start = chance.randint(0, length)
+        outages.append((start, start + chance.randint(1, length)))
+    if chance.random() < 0.25:
+        start = chance.randint(0, length)
+        skews.append((start, chance.choice((-1, 1)) * chance.randint(1, 30 * MINUTE)))
+        skews.append((start + chance.randint(1, length), chance.choice((0, -2 * SECOND))))
+    return Faults(
+        tuple(outages),
+        refuses=rate(0.03),
+        loses_answers=rate(0.03),
+        items=rate(0.1),
+        partial=rate(0.3),
+        breaks=rate(0.3),
+        repeats=rate(0.3),
+        crashes=rate(0.5),
+        slow=rate(0.03),
+        skews=tuple(skews),
+    )

@@ -1,0 +1,279 @@
+"""A simulated world: documents arrive, runners tick as the schedule does, and the oracle looks on."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from event_indices import MAPPING
+from lolbin_rules.alert.templates import templates
+from lolbin_rules.errors import StoreError
+from lolbin_rules.execution.run import Orders, disable, execute
+from lolbin_rules.plan.coverage import Coverage
+from lolbin_rules.plan.document import from_document
+from lolbin_rules.rule.model import Rule
+from lolbin_rules.schedule import batches
+from lolbin_rules.store.port import Document, IndexTemplate, Key, Verdict
+from simulated_executions.faults import Crash, FaultyStore
+from simulated_executions.memory_store import MemoryStore
+from simulated_executions.oracle import Oracle
+from simulated_executions.scenario import EVERY_CODE, SECOND, Codes, Faults, Scenario, Watched, moment, rule_of
+
+__all__ = ["EVENTS", "PREFIX", "Ended", "World", "fixed_templates", "run"]
+
+PREFIX = "lolbin"
+EVENTS = IndexTemplate(
+    "ev",
+    ("ev-*",),
+    1,
+    {
+        "settings": {"number_of_shards": 1},
+        "mappings": {
+            "dynamic": False,
+            "properties": {**MAPPING["properties"], "host": {"properties": {"name": {"type": "keyword"}}}},
+        },
+    },
+)
+MOST_CALLS_BEFORE_A_CRASH = 40
+HEALTHY = Faults()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a world ended.
+
+    Attributes:
+        events: documents that came.
+        owed: what was owed: events with an alert, groups, sequences.
+        alerts: alerts that there are.
+        lost: what was owed and has no alert, as sentences.
+        doubled: what has more than one.
+        wrong: counts that are not exact, coverage that says too much, alerts of nothing, what did not drain.
+        faults: how often what went wrong.
+    """
+
+    events: int
+    owed: int
+    alerts: int
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    wrong: tuple[str, ...]
+    faults: Counter[str]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all that was promised was kept."""
+        return not (self.lost or self.doubled or self.wrong)
+
+
+@dataclass(slots=True)
+class Runner:
+    """One program that ticks; what it remembers is lost when it crashes.
+
+    Attributes:
+        store: as it meets it.
+        rules: what the files said when it looked last: by id, codes, suppressed, enabled.
+    """
+
+    store: FaultyStore
+    convicted: set[str] = field(default_factory=set)
+    version: dict[str, tuple[Codes, bool, bool]] = field(default_factory=dict)
+    is_busy: bool = False
+
+
+class World:
+    """The world of one scenario.
+
+    Args:
+        scenario: what happens in it.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.chance = random.Random(f"faults {scenario.seed}")
+        first = min((arrival.written for arrival in scenario.arrivals), default=0)
+        self.now = min(first, 0)
+        self.store = MemoryStore(clock=lambda: moment(self.now))
+        self.store.prepare([*fixed_templates(), EVENTS])
+        self.oracle = Oracle(scenario)
+        self.files = {rule.id: (EVERY_CODE, rule.kind == "grouped", True) for rule in scenario.rules}
+        self._edits = list(scenario.edits)
+        self._coming = [(arrival.written, 0, n, arrival.index) for n, arrival in enumerate(scenario.arrivals)]
+        self._coming += [(arrival.refreshed, 1, n, arrival.index) for n, arrival in enumerate(scenario.arrivals)]
+        heapq.heapify(self._coming)
+        self._unrefreshed: dict[str, list[int]] = {}
+        self.runners = [
+            Runner(FaultyStore(self.store, self, scenario.faults, self.chance, scenario.page_size, number))
+            for number in range(2)
+        ]
+        self._is_nested = False
+
+    def let_pass(self, milliseconds: int) -> None:
+        """See `Turning`."""
+        until = self.now + milliseconds
+        while self._coming and self._coming[0][0] <= until:
+            self.now, what, number, index = heapq.heappop(self._coming)
+            if what:
+                self._refresh(index)
+            else:
+                self._write(number)
+        self.now = until
+
+    def _write(self, number: int) -> None:
+        arrival = self.scenario.arrivals[number]
+        (outcome,) = self.store.create([Document(Key(arrival.index, arrival.id), arrival.source)])
+        assert outcome.verdict is Verdict.CREATED, outcome
+        self._unrefreshed.setdefault(arrival.index, []).append(number)
+
+    def _refresh(self, index: str) -> None:
+        """A refresh takes in everything that its index has, whomever it was for."""
+        self.store.refresh([index])
+        for number in self._unrefreshed.pop(index, ()):
+            self.oracle.note_searchable(number, self.now)
+
+    def interleave(self, runner: int) -> None:
+        """See `Turning`."""
+        other = self.runners[1 - runner]
+        if self._is_nested or other.is_busy or self.chance.random() >= self.scenario.interleaved:
+            return
+        self._is_nested = True
+        other.store.counted["interleaved"] += 1
+        try:
+            self.tick(1 - runner)
+        finally:
+            self._is_nested = False
+
+    def turn(self) -> None:
+        """Everything, until the end of what goes wrong."""
+        coming = sorted(self.scenario.ticks, reverse=True)
+        while coming:
+            at, number = coming.pop()
+            self.let_pass(max(0, at - self.now))
+            if self.tick(number):
+                # It is started again soon, and ticks at once.
+                coming.append((self.now + self.chance.randint(SECOND, 90 * SECOND), number))
+                coming.sort(reverse=True)
+        self.let_pass(max(0, self.scenario.end - self.now))
+
+    def drain(self) -> None:
+        """Outages are over: the first runner ticks until nothing is left, or for too long."""
+        last = max((arrival.refreshed for arrival in self.scenario.arrivals), default=0)
+        last = max([last, *(edit.at for edit in self._edits)])
+        runner = self.runners[0]
+        runner.store.faults, runner.store.crash_at = HEALTHY, 0
+        interval = self.scenario.rules[0].interval
+        reach = max(rule.tolerance for rule in self.scenario.rules) + 2 * interval
+        self.let_pass(max(0, last + reach - self.now))
+        left = sum(-(-len(self.scenario.arrivals) // rule.max_alerts) for rule in self.scenario.rules) + 8
+        while left:
+            before = len(self.store.written(f"{PREFIX}-alerts"))
+            self.tick(0)
+            is_still = len(self.store.written(f"{PREFIX}-alerts")) == before
+            if is_still and self.oracle.is_drained(self.coverages(), self.now):
+                return
+            self.let_pass(interval)
+            left -= 1
+        self.oracle.wrong.append("it did not drain")
+
+    def tick(self, number: int) -> bool:
+        """One look of a runner at its rules; whether the program ended in it."""
+        runner = self.runners[number]
+        runner.is_busy = True
+        has_crashed = False
+        self.plan_crash(runner.store)
+        try:
+            self._look(runner)
+        except Crash:
+            has_crashed = True
+            runner.convicted = set()
+        finally:
+            runner.is_busy = False
+        self.oracle.look(self.coverages(), self.store.written(f"{PREFIX}-*"), self.now)
+        return has_crashed
+
+    def plan_crash(self, store: FaultyStore) -> None:
+        """Decide whether the program ends in the look that begins, and where."""
+        at = 0
+        if self.chance.random() < store.faults.crashes:
+            at = self.chance.randint(1, MOST_CALLS_BEFORE_A_CRASH)
+        store.begin_tick(at, is_after=self.chance.random() < 0.5)
+
+    def _look(self, runner: Runner) -> None:
+        """As `Runner.reload` and `Runner.tick` of the schedule."""
+        self._edit_files()
+        runner.version = dict(self.files)
+        rules = self._rules(runner)
+        closed = [rule for rule in rules if not rule.enabled]
+        told = self._clock(runner)
+        if closed:
+            for rule in closed:
+                self.oracle.note_closed(rule.id, told)
+            try:
+                disable(self._orders(runner, closed), runner.store)
+            except StoreError:
+                runner.store.counted["disabling failed"] += 1
+        for batch in batches({rule.id: rule for rule in rules}).values():
+            for rule in batch:
+                self.oracle.note_begun(rule.id, runner.version[rule.id][0], told)
+            execute(self._orders(runner, batch), runner.store, runner.convicted)
+
+    def _edit_files(self) -> None:
+        while self._edits and self._edits[0].at <= self.now:
+            edit = self._edits.pop(0)
+            codes, is_suppressed, is_enabled = self.files[edit.rule]
+            changed = {
+                "logic": (edit.codes, is_suppressed, is_enabled),
+                "suppress": (codes, True, is_enabled),
+                "disable": (codes, is_suppressed, False),
+                "enable": (codes, is_suppressed, True),
+            }
+            self.files[edit.rule] = changed[edit.what]
+            self.oracle.note_file(edit.rule, self.files[edit.rule][0])
+
+    def _rules(self, runner: Runner) -> list[Rule]:
+        return [_as_written(rule, *runner.version[rule.id]) for rule in self.scenario.rules]
+
+    def _orders(self, runner: Runner, rules: list[Rule]) -> Orders:
+        return Orders(rules, {}, moment(self._clock(runner)), prefix=PREFIX)
+
+    def _clock(self, runner: Runner) -> int:
+        """What the clock of the first runner says, which may be wrong; that of the second is right."""
+        skew = 0
+        for since, by in runner.store.faults.skews if runner is self.runners[0] else ():
+            skew = by if self.now >= since else skew
+        return self.now + skew
+
+    def coverages(self) -> dict[str, Coverage]:
+        """What is stored of each rule, read around all faults."""
+        return {key.id: from_document(source) for key, source in self.store.written(f"{PREFIX}-coverage").items()}
+
+
+@lru_cache(maxsize=1)
+def fixed_templates() -> tuple[IndexTemplate, ...]:
+    """The templates of what the package writes."""
+    return tuple(templates(PREFIX))
+
+
+@lru_cache(maxsize=4096)
+def _as_written(rule: Watched, codes: Codes, is_suppressed: bool, is_enabled: bool) -> Rule:  # noqa: FBT001 - as stored
+    return rule_of(rule, codes, is_suppressed=is_suppressed).model_copy(update={"enabled": is_enabled})
+
+
+def run(scenario: Scenario, prepare: Callable[[World], Any] | None = None) -> Ended:
+    """Let a scenario take place, and say how it ended."""
+    world = World(scenario)
+    if prepare:
+        prepare(world)
+    world.turn()
+    world.drain()
+    oracle = world.oracle
+    owed, alerts = oracle.judge(world.store.written(f"{PREFIX}-*"))
+    faults = sum((runner.store.counted for runner in world.runners), Counter[str]())
+    return Ended(
+        len(scenario.arrivals), owed, alerts, tuple(oracle.lost), tuple(oracle.doubled), tuple(oracle.wrong), faults
+    )
