@@ -36,6 +36,7 @@ from lolbin_rules.execution.run import Orders, execute
 from lolbin_rules.execution.sweep import sweeping
 from lolbin_rules.logs import set_up_logs
 from lolbin_rules.opening import open_embedded, open_store
+from lolbin_rules.options import AsJson, Begin, End, RuleIds, Rules, StoreName
 from lolbin_rules.plan.window import Window, floor
 from lolbin_rules.preview_report import event_of, explanation, query_of, show
 from lolbin_rules.rule.load import read
@@ -58,25 +59,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Rules = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--rules", help="A file or folder of rules; may be repeated. Else LOLBIN_RULES, else the shipped rules."
-    ),
-]
-StoreName = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="embedded|URL",
-        help="The embedded store (in LOLBIN_DATA_DIR) or a cluster. Else ELASTICSEARCH_URL, else the embedded store.",
-    ),
-]
-Begin = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Search from this time on.")]
-End = Annotated[str | None, typer.Option("--to", metavar="TIME", help="... until (excluded) this; else now.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RuleIds = Annotated[list[str] | None, typer.Option("--rule", help="Only the rule with this id; may be repeated.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

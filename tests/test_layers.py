@@ -20,7 +20,7 @@ ADAPTER = "store.elasticsearch"
 EMBEDDED = "store.embedded"
 TOP = frozenset(
     {
-        *("cli", "schedule", "settings", "logs", "shipped", "opening", "asked_time"),
+        *("cli", "options", "schedule", "settings", "logs", "shipped", "opening", "asked_time"),
         *("feed", "intake", "hunt", "hunt_report"),
         *("rule_paths", "check_report", "preview_report", "coverage_report", "lookback_report", "what_if_report"),
     }

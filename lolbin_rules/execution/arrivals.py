@@ -76,7 +76,7 @@ def recorded_arrivals(course: Course, window: Window, store: Store, most: int = 
     taken: dict[Key, Arrival | None] = {}
 
     def consume(found: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
-        for match in matches_of(course.compiled, found.get(name, ())):
+        for match in matches_of(course.compiled, found.get(name, ()), EVENT_TIME):
             if len(taken) == most:
                 recorded.until = from_position(match.hit.position)
                 return {name}

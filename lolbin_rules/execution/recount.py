@@ -115,7 +115,7 @@ class Recount:
         def consume(pages: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
             for hits in pages.values():
                 found.update(hit.key for hit in hits)
-                self._take(matches_of(self.course.compiled, hits))
+                self._take(matches_of(self.course.compiled, hits, axis))
             return set()
 
         asked = Search(rule.index, {rule.id: self.course.query}, window, WITHIN, axis)
