@@ -253,7 +253,7 @@ def _picture(meter: _Meter, interval: timedelta) -> Iterator[str]:
     """Bars of the miss rate against the lookback."""
     yield (
         f"  Searched every {format_duration(interval)}: documents missed, by lookback "
-        f"(bars from {SMALLEST:g} to 1, each tenth of the rate {BAR / -math.log10(SMALLEST):.0f} shorter)"
+        f"(bars from {SMALLEST:g} to 1, {BAR / -math.log10(SMALLEST):.0f} # for each power of ten)"
     )
     rows = []
     for lookback, marks in _points(meter, interval):
@@ -305,6 +305,9 @@ def _rules(meter: _Meter, loss: float) -> Iterator[str]:
         f"  loses: with every execution on time and without sweeps. advised: the shortest lookback that loses no more "
         f"than {loss:g}. searched: how many times each moment is searched."
     )
+    if any(advised.lookback < advised.rule.lookback for advised in meter.rules):
+        reach = spoken(meter.delays.reach * MILLISECOND)
+        yield f"  Before a lookback is made shorter: delays beyond {reach}, and days like no other, were not measured."
     if meter.delays.count * loss < 3:  # noqa: PLR2004 - the rule of three
         yield (
             f"  {meter.delays.count:,} documents cannot tell a loss of {loss:g}; {math.ceil(3 / loss):,} could. "

@@ -28,7 +28,7 @@ from written_rules import rule_text, write_list, write_rule
 
 pytestmark = pytest.mark.usefixtures("own_logs")
 
-COMMANDS = ("check", "setup", "once", "run", "coverage", "preview")
+COMMANDS = ("check", "lookback", "setup", "once", "run", "coverage", "preview")
 NOON = datetime(2024, 3, 5, 12, 0, tzinfo=UTC)
 SPAN = ("--from", iso(NOON), "--to", iso(NOON + timedelta(hours=1)))
 NOBODY = "http://127.0.0.1:1"

@@ -160,6 +160,13 @@ def test_people_see_quantiles_a_picture_and_what_is_not_known(told: Told, world:
     assert set(bar.split()[2]) == {"#"}
 
 
+def test_a_shorter_lookback_is_advised_with_a_warning(told: Told) -> None:
+    """Where a loss of a half is fine, the interval itself would do; what that is not known to be is said."""
+    out = told(*SPAN, "--loss", "0.5")[1]
+    assert "now-5m  1.8x -> 1x" in out
+    assert "Before a lookback is made shorter: delays beyond" in out
+
+
 def test_indices_can_be_named_and_may_be_empty(told: Told, world: World) -> None:
     """No document, no advice, and no error."""
     code, out, _ = told("--index", f"{world.prefix}nothing-*", *SPAN)
