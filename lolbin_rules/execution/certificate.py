@@ -183,7 +183,7 @@ def _promise(rule: Rule, given: Certifying) -> str:
     if not given.sweep_interval:
         return f"{promise}. Sweeps are switched off: later ones are not promised."
     reach = max(given.sweep_reach - given.sweep_interval, timedelta())
-    return f"{promise}; one that is later by {reach} at most gets it from a sweep, while the scheduler runs."
+    return f"{promise}. One that comes later, but no later than {reach} after its time, gets it from a sweep."
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

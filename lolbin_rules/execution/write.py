@@ -121,12 +121,13 @@ class AlertWriter:
     def _within_caps(self, items: Sequence[Item]) -> tuple[list[Item], dict[Key, Stored]]:
         """What may be written, and what was seen to be there already.
 
-        Of a stretch over its cap that is only what is there, and new alerts up to the cap.
+        Of a stretch over its cap, or of a sweep, that is only what is there, and new alerts up to the cap.
         """
         kept: list[Item] = []
         crowded: dict[int, list[Item]] = {}
         for stretch, its in by_stretch(items):
-            if len(openers_of(its)) <= stretch.allowance:
+            # Of what a sweep finds nearly all is there: to look is cheaper than to build alerts that are refused.
+            if len(openers_of(its)) <= stretch.allowance and not stretch.course.execution.is_sweep:
                 kept += its
             else:
                 crowded[id(stretch)] = its

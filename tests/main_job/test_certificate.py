@@ -68,7 +68,7 @@ def test_it_says_yes_where_every_hit_has_its_alert(watched: Watched) -> None:
     assert certificate["duplicates"] == 3
     assert "event_time" in certificate["promise"]
     assert "no later than 0:04:00" in certificate["promise"]
-    assert "by 23:00:00 at most gets it from a sweep" in certificate["promise"]
+    assert "no later than 23:00:00 after its time, gets it from a sweep" in certificate["promise"]
     (written,) = stored(watched.world.store, f"{watched.world.written}-certificates")
     assert source_of(written) == certificate
 
