@@ -78,10 +78,12 @@ def test_conjunctions_and_marks_stand_beside_clauses(query: str, marks: list[str
     assert written == marks
 
 
-@pytest.mark.parametrize("query", ["", "  \t\u3000"])
+@pytest.mark.parametrize("query", ["", "  \t\x1f\n"])
 def test_nothing_is_nothing(query: str) -> None:
-    """It matches no document."""
+    """It matches no document. Blanks beyond ASCII are not nothing: Elasticsearch looks for a word after them."""
     assert read_query_string(query) is None
+    with pytest.raises(StoreRejected, match="the end is not expected"):
+        read_query_string(" \u3000")
 
 
 @pytest.mark.parametrize(
