@@ -61,7 +61,7 @@ def first_search(schedule: Schedule, at: int) -> int:
 
 
 @given(schedules(), arrivals)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_on_time_exactly_those_are_lost_that_the_formula_says(schedule: Schedule, found: list[Arrival]) -> None:
     """A document is lost if and only if the first search that could meet it does not look back as far."""
     reach = schedule.interval + tolerance(schedule.interval, schedule.lookback)
@@ -74,7 +74,7 @@ def test_on_time_exactly_those_are_lost_that_the_formula_says(schedule: Schedule
 
 
 @given(schedules(), arrivals, outages())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_outage_adds_to_what_is_lost(schedule: Schedule, found: list[Arrival], out: Spans) -> None:
     """What is lost with outages is lost without them; what the schedule tolerates is never lost."""
     ran = what_if(schedule, found, NOON, out)
@@ -84,7 +84,7 @@ def test_no_outage_adds_to_what_is_lost(schedule: Schedule, found: list[Arrival]
 
 
 @given(schedules(), arrivals, outages(), st.integers(1, 3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_cap_delays_and_loses_nothing(schedule: Schedule, found: list[Arrival], out: Spans, cap: int) -> None:
     """No execution alerts more than the cap, and in the end everything is alerted that would be without one."""
     capped = what_if(replace(schedule, max_alerts=cap), found, NOON, out)
@@ -95,7 +95,7 @@ def test_a_cap_delays_and_loses_nothing(schedule: Schedule, found: list[Arrival]
 
 
 @given(schedules(), arrivals, outages())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_alerts_come_at_executions_after_the_arrival(schedule: Schedule, found: list[Arrival], out: Spans) -> None:
     """On the schedule's grid, in no outage, never before the document is there, and soon where nothing is wrong."""
     ran = what_if(schedule, found, NOON, out)
