@@ -11,9 +11,7 @@ from typing import Any
 import orjson
 
 from lolbin_rules.errors import Fault, RenderError
-from lolbin_rules.execution.fields import fit_to_indices
-from lolbin_rules.execution.progress import Course
-from lolbin_rules.execution.record import Execution
+from lolbin_rules.execution.fields import fitted
 from lolbin_rules.query.rule_query import NO_TYPES, Given
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
@@ -63,9 +61,7 @@ def uncompilable(ruleset: RuleSet, now: datetime) -> Iterator[Fault]:
 
 def unfitting(ruleset: RuleSet, store: Store, now: datetime) -> Iterator[Fault]:
     """What of the rules does not fit the indices of a store: fields that no index has, types that clauses misread."""
-    courses = [Course(Execution(rule, "manual", started_at=now, now=now)) for rule in ruleset.rules.values()]
-    fit_to_indices(courses, ruleset.lists, ruleset.exceptions_by_rule, store)
-    for course in courses:
+    for course in fitted(ruleset.rules.values(), now, ruleset.lists, ruleset.exceptions_by_rule, store):
         for sentence in dict.fromkeys(course.tally.failures + course.tally.problems + course.tally.warnings):
             yield _fault(course.rule, ruleset, sentence.rstrip("."), "", "")
 

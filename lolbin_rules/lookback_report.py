@@ -13,8 +13,9 @@ import orjson
 
 from lolbin_rules.alert.source import write_time
 from lolbin_rules.errors import SettingsError
-from lolbin_rules.execution.arrivals import count_hits, fitted
+from lolbin_rules.execution.arrivals import count_hits
 from lolbin_rules.execution.delays import INGESTED, REFRESHED, Measured, Origin, measure
+from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.plan.lateness import Delay, Delays, cost, wilson
 from lolbin_rules.plan.plan import tolerance

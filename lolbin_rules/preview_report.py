@@ -15,10 +15,9 @@ import orjson
 
 from lolbin_rules.alert import fields
 from lolbin_rules.errors import SettingsError
-from lolbin_rules.execution.fields import fit_to_indices
+from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.preview import Preview
 from lolbin_rules.execution.progress import Course
-from lolbin_rules.execution.record import Execution
 from lolbin_rules.opening import open_embedded
 from lolbin_rules.plan.window import position
 from lolbin_rules.query.rule_query import NO_TYPES, Given
@@ -60,8 +59,7 @@ def _ecs_types(names: Iterable[str]) -> FieldTypes:
 
 
 def _fitted(rule: Rule, ruleset: RuleSet, store: Store, now: datetime) -> Course:
-    course = Course(Execution(rule, "manual", started_at=now, now=now))
-    fit_to_indices([course], ruleset.lists, ruleset.exceptions_by_rule, store)
+    (course,) = fitted([rule], now, ruleset.lists, ruleset.exceptions_by_rule, store)
     for sentence in course.tally.failures + course.tally.problems + course.tally.warnings:
         _complain(sentence)
     return course

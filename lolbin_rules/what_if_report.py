@@ -11,8 +11,9 @@ import orjson
 
 from lolbin_rules.alert.source import parse_time, write_time
 from lolbin_rules.errors import SettingsError
-from lolbin_rules.execution.arrivals import Recorded, fitted, recorded_arrivals
+from lolbin_rules.execution.arrivals import Recorded, recorded_arrivals
 from lolbin_rules.execution.delays import INGESTED, REFRESHED
+from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.lookback_report import percent, spoken
 from lolbin_rules.plan.what_if import Schedule, WhatIf, what_if

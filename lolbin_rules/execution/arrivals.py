@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,17 +11,14 @@ from typing import Final
 from lolbin_rules.alert.source import parse_time, values
 from lolbin_rules.execution.delays import INGESTED, searchable_at
 from lolbin_rules.execution.evaluate import matches_of
-from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.progress import Course
-from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.search import Search, search
 from lolbin_rules.plan.what_if import Arrival
 from lolbin_rules.plan.window import Window, from_position, position
 from lolbin_rules.query.time_axis import EVENT_TIME
-from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.store.port import Hit, Key, Store
 
-__all__ = ["MOST_REPLAYED", "Recorded", "count_hits", "fitted", "recorded_arrivals"]
+__all__ = ["MOST_REPLAYED", "Recorded", "count_hits", "recorded_arrivals"]
 
 WITHIN: Final = timedelta(minutes=2)
 MOST_REPLAYED: Final = 100_000
@@ -43,15 +40,6 @@ class Recorded:
     undated: int = 0
     until: datetime | None = None
     problems: list[str] = field(default_factory=list)
-
-
-def fitted(
-    rules: Iterable[Rule], now: datetime, lists: Mapping[str, NamedList], exceptions: Exceptions, store: Store
-) -> list[Course]:
-    """The rules, compiled for their indices; what stands in the way is in their tallies."""
-    courses = [Course(Execution(rule, "manual", started_at=now, now=now)) for rule in rules]
-    fit_to_indices(courses, lists, exceptions, store)
-    return courses
 
 
 def count_hits(course: Course, window: Window, store: Store) -> int | None:

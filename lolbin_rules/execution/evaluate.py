@@ -76,7 +76,6 @@ def _pages(course: Course, window: Window, store: Store, within: timedelta) -> I
         window=window,
         store=store,
         within=within,
-        complete_until=course.execution.now,
         time_field=course.rule.timestamp_field or TIMESTAMP,
     )
     yield from evaluator(asked)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from lolbin_rules.errors import LolbinRulesError, RenderError, StoreUnavailable
 from lolbin_rules.execution.progress import Course
+from lolbin_rules.execution.record import Execution
 from lolbin_rules.query.compiled import Compiled, Misfit
 from lolbin_rules.query.match import timestamp_misfits
 from lolbin_rules.query.rule_query import NO_TYPES, Given, query_text
@@ -18,13 +19,22 @@ from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.store.port import FieldTypes, Store
 
-__all__ = ["Exceptions", "fit_to_indices"]
+__all__ = ["Exceptions", "fit_to_indices", "fitted"]
 
 WITHIN = timedelta(seconds=30)
 
 
 Exceptions: TypeAlias = Mapping[str, Sequence[ExceptionList]]
 """The exception lists that apply to a rule, by its id; rules without any need not be there."""
+
+
+def fitted(
+    rules: Iterable[Rule], now: datetime, lists: Mapping[str, NamedList], exceptions: Exceptions, store: Store
+) -> list[Course]:
+    """The rules, compiled for their indices; what stands in the way is in their tallies."""
+    courses = [Course(Execution(rule, "manual", started_at=now, now=now)) for rule in rules]
+    fit_to_indices(courses, lists, exceptions, store)
+    return courses
 
 
 def fit_to_indices(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol, TypeAlias
 
 from lolbin_rules.plan.window import Window
@@ -29,7 +29,6 @@ class Asked:
         window: matches that lie in it are wanted; events before it may be read.
         store: where to read.
         within: how long one request may take.
-        complete_until: nothing is known of the time after it.
         time_field: the field that the window is about.
     """
 
@@ -40,7 +39,6 @@ class Asked:
     window: Window
     store: Store
     within: timedelta
-    complete_until: datetime
     time_field: str = "@timestamp"
 
     def fitted(self, query: Query) -> Query:

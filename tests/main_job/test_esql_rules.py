@@ -123,4 +123,4 @@ def asked_of(rule: Rule, store: Store, window: Window) -> Asked:
     given = replace(given, types=store.field_types(rule.index, sorted(kind.fields(rule, given))))
     compiled = kind.compile(rule, given)
     within = timedelta(seconds=20)
-    return Asked(rule, given, compiled.fitted(compiled.query), compiled, window, store, within, window.end)
+    return Asked(rule, given, compiled.fitted(compiled.query), compiled, window, store, within)

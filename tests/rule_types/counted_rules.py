@@ -120,7 +120,6 @@ class Scene:
             window=over,
             store=self.store,
             within=timedelta(seconds=30),
-            complete_until=over.end,
         )
         found = Found()
         for page in evaluator(asked):

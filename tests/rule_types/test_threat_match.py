@@ -124,7 +124,6 @@ def evaluated(store: EmbeddedStore, rule: Rule, window: Window | None = None) ->
         window=window or Window(NOON, NOON + timedelta(hours=20)),
         store=store,
         within=timedelta(seconds=20),
-        complete_until=now(),
     )
     return list(TYPE.evaluator(rule, compiled)(asked))
 
