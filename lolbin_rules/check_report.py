@@ -34,9 +34,9 @@ def report(found: RuleSet, faults: list[Fault], warnings: list[Fault], *, as_jso
         _say(orjson.dumps(whole).decode())
         return
     for warning in warnings:
-        _complain(f"warning: {warning}")
+        _complain(f"warning: {warning.in_full}")
     for fault in faults:
-        _complain(fault)
+        _complain(fault.in_full)
     kinds: list[tuple[int, str]] = [(len(found.rules), "rule"), (len(found.lists), "list")]
     if found.exceptions:
         kinds.append((len(found.exceptions), "exception list"))

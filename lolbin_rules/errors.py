@@ -58,6 +58,7 @@ class Fault:
         what: what was found.
         consequence: what would follow from it.
         remedy: what to do.
+        shown: for a fault within the text of a query, the line of it with a caret below the place; else empty.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Fault:
     what: str
     consequence: str
     remedy: str
+    shown: str = ""
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
@@ -74,13 +76,18 @@ class Fault:
         sentences = "; ".join(part for part in (self.what, self.consequence) if part)
         return f"{place}: {subject}{sentences}. {self.remedy}".rstrip()
 
+    @property
+    def in_full(self) -> str:
+        """The fault on one line, and what is shown of the text at fault below it."""
+        return f"{self}\n{self.shown}" if self.shown else str(self)
+
 
 class RuleSetError(LolbinRulesError):
     """Rule or list files are faulty; `faults` holds every fault of every file, ordered by place."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(faults))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        super().__init__("\n".join(fault.in_full for fault in self.faults))
 
 
 class RenderError(LolbinRulesError):

@@ -95,6 +95,18 @@ def test_check_names_every_fault_of_every_file_with_its_place(command: Command, 
     assert re.fullmatch(r"1 rule and 0 lists are well-formed; \d faults in 2 files\.\n", ended.out)
 
 
+@pytest.mark.parametrize("arguments", [["check"], ["once", "--store", "embedded", "--rules"]])
+def test_a_fault_within_a_query_is_shown_with_a_caret_below_it(
+    command: Command, rules: Path, arguments: list[str]
+) -> None:
+    """The line of the query as it was written, below the line that names the place."""
+    write_rule(rules, "torn", match=None, language="kuery", query='process.name: "a" and\n  user.name: b )c')
+    ended = command(*arguments, rules)
+    assert ended.code == 2
+    assert f"{rules}/torn.yml:" in ended.err
+    assert "\n    user.name: b )c\n                 ^\n" in ended.err
+
+
 def test_check_as_json_says_the_same_for_programs(command: Command, rules: Path) -> None:
     """One object with rules, lists, faults and warnings; each fault with its parts by name."""
     write_rule(rules, "hasty", risk_score=101)
@@ -106,7 +118,8 @@ def test_check_as_json_says_the_same_for_programs(command: Command, rules: Path)
     assert said.keys() == {"rules", "lists", "exceptions", "faults", "warnings"}
     assert (said["rules"], said["lists"]) == (["good", "odd"], ["words"])
     (fault,), (warning,) = said["faults"], said["warnings"]
-    assert fault.keys() == warning.keys() == {"path", "line", "column", "subject", "what", "consequence", "remedy"}
+    assert fault.keys() == warning.keys()
+    assert fault.keys() == {"path", "line", "column", "subject", "what", "consequence", "remedy", "shown"}
     assert (fault["path"], fault["subject"]) == (str(rules / "hasty.yml"), 'rule "hasty"')
     assert "99" in warning["what"]
 

@@ -98,7 +98,7 @@ def fault_of(source: Source, problem: Problem, subject: str = "") -> Fault:
     """A problem with the file it is in, and with what goes without saying."""
     refusal = problem.refusal
     consequence = refusal.consequence or NOT_RUN[source.model]
-    return Fault(source.path, *problem.place, subject, refusal.what, consequence, refusal.remedy)
+    return Fault(source.path, *problem.place, subject, refusal.what, consequence, refusal.remedy, refusal.shown)
 
 
 @lru_cache(maxsize=8192)

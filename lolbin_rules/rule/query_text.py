@@ -74,7 +74,8 @@ def _read(key: str, node: Node, language: str, file: str) -> QueryText:
         return read(tree=_tree(language, text), problems=())
     except QueryError as error:
         offset = min(_offset(text, error.line, error.column), len(text.rstrip()))
-        refusal = Refusal(f"{key}: {_one_line(error.what)}, {_near(text, offset)}", _one_line(error.remedy))
+        what = f"{key}: {_one_line(error.what)}, {_near(text, offset)}"
+        refusal = Refusal(what, _one_line(error.remedy), shown=error.shown)
     return read(tree=None, problems=(Problem(place(offset), refusal),))
 
 

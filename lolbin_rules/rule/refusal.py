@@ -22,13 +22,15 @@ class Refusal(ValueError):  # noqa: N818 - a finding among others; only its plac
         consequence: what would follow from it; empty where that goes without saying.
         remedy: what to do.
         beside: the sibling key to point at when the key at fault is not written in the file (its default is at fault).
+        shown: the part of a text that is at fault, on lines of its own; empty where the place says enough.
     """
 
-    def __init__(self, what: str, remedy: str, *, consequence: str = "", beside: str = "") -> None:
+    def __init__(self, what: str, remedy: str, *, consequence: str = "", beside: str = "", shown: str = "") -> None:
         self.what = what
         self.consequence = consequence
         self.remedy = remedy
         self.beside = beside
+        self.shown = shown
         sentences = "; ".join(part for part in (what, consequence) if part)
         super().__init__(f"{sentences}. {remedy}")
 
