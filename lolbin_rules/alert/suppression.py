@@ -27,7 +27,7 @@ from lolbin_rules.alert.identity import (
 )
 from lolbin_rules.alert.source import EPOCH, event_time, first, objects, parse_time, write_time
 from lolbin_rules.rule.model import Rule
-from lolbin_rules.store.port import Document, Hit, Key, Query
+from lolbin_rules.store.port import Document, Hit, Key, Query, Stored
 
 __all__ = [
     "Fold",
@@ -41,6 +41,7 @@ __all__ = [
     "read_fold",
     "same_group",
     "slot_of",
+    "stored_member",
     "with_fold",
 ]
 
@@ -65,7 +66,7 @@ class Member:
     Attributes:
         group_id: the id of the one alert that stands for the group in this slot.
         alert: where that alert lives: in the index of the slot's first month, so that a group always meets the same.
-        document: the membership, to be created once the alert is there.
+        document: the membership, to be created before the alert.
         terms: the values that the group has in common.
         slot: the span of time that the group is one of.
         happened: when the event did.
@@ -139,6 +140,17 @@ def member(
     return Member(group, alert, Document(membership, source), terms, slot, happened)
 
 
+def stored_member(membership: Stored, prefix: str) -> Member | None:
+    """A membership as it was when it was written; None where it is not readable as one."""
+    source = membership.source
+    group, happened = first(source, fields.UUID), event_time(source, fields.ORIGINAL_TIME)
+    start, end = event_time(source, fields.SLOT_START), event_time(source, fields.SLOT_END)
+    if not isinstance(group, str) or happened is None or start is None or end is None:
+        return None
+    alert = Key(monthly_index(f"{prefix}-alerts", start), group)
+    return Member(group, alert, Document(membership.key, source), _terms(source), Slot(start, end), happened)
+
+
 def group_by_of(rule: Rule) -> tuple[str, ...]:
     """The fields that name a rule's groups; those of a threshold are its own."""
     if rule.suppression is not None and rule.suppression.group_by:
@@ -158,9 +170,14 @@ def _slot_fields(terms: Terms, slot: Slot) -> dict[str, Any]:
 
 def same_group(stored: Mapping[str, Any], rule: Rule, of: Member) -> bool:
     """Whether a stored alert is that of this very group and slot: as `same_event`, for the alert of a group."""
-    held = tuple((term.get("field"), _values(term.get("value"))) for term in objects(stored, fields.SUPPRESSION_TERMS))
     start = event_time(stored, fields.SLOT_START)
-    return first(stored, fields.RULE_ID) == rule.id and held == of.terms and start == of.slot.start
+    return first(stored, fields.RULE_ID) == rule.id and _terms(stored) == of.terms and start == of.slot.start
+
+
+def _terms(stored: Mapping[str, Any]) -> Terms:
+    return tuple(
+        (str(term.get("field")), _values(term.get("value"))) for term in objects(stored, fields.SUPPRESSION_TERMS)
+    )
 
 
 def _values(value: Any) -> tuple[str, ...] | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lolbin_rules.alert import fields
 from lolbin_rules.alert.build import Alert
 from lolbin_rules.alert.identity import Identity, same_event, same_match
-from lolbin_rules.alert.suppression import Member, same_group
+from lolbin_rules.alert.suppression import Member, same_group, stored_member
 from lolbin_rules.execution.progress import Stretch
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Key, Stored
@@ -28,7 +28,16 @@ PROOF = (
 """The parts of a stored alert that tell what it was made of."""
 
 
-BELONGING = (fields.RULE_ID, fields.ANCESTORS, fields.UUID, fields.SLOT_START, fields.MATCH)
+BELONGING = (
+    fields.RULE_ID,
+    fields.ANCESTORS,
+    fields.UUID,
+    fields.MATCH,
+    fields.SUPPRESSION_TERMS,
+    fields.SLOT_START,
+    fields.SLOT_END,
+    fields.ORIGINAL_TIME,
+)
 """The parts of an alert or a membership that tell which event it is of, and which alert stands for that."""
 
 
@@ -67,7 +76,8 @@ class Item:
         match: what was found.
         alert: the alert that stands for it: its own, or its group's.
         member: what it is in its group; None where it has an alert of its own.
-        elsewhere: documents that would show that it has another alert already.
+        elsewhere: documents that would show that it has another alert already, or is a member of a group.
+        is_joined: its membership is in the store.
     """
 
     stretch: Stretch
@@ -75,15 +85,23 @@ class Item:
     alert: Key
     member: Member | None
     elsewhere: tuple[Key, ...]
+    is_joined: bool = False
 
     @property
     def hit(self) -> Hit:
         """The event, or what stands for several."""
         return self.match.hit
 
-    def is_told_of_by(self, stored: Stored) -> bool:
-        """Whether this alert or membership says that another alert than `alert` stands for the match."""
-        return self._is_same(stored) and stored.source.get(fields.UUID) != self.alert.id
+    def as_stored(self, there: Iterable[Stored], prefix: str) -> Item | None:
+        """The item, going by what is there of `elsewhere`; None where its event has an alert of its own.
+
+        The member of a group stays one of that, whatever the rule's suppression says today.
+        """
+        known = [each for each in there if self._is_same(each)]
+        if any(fields.SLOT_START not in each.source for each in known):
+            return None
+        joined = next(filter(None, (stored_member(each, prefix) for each in known)), None)
+        return replace(self, alert=joined.alert, member=joined, is_joined=True) if joined else self
 
     def is_stood_for_by(self, stored: Stored) -> bool:
         """Whether the stored alert was made of this very match or group; if not, two ids have collided."""

@@ -16,13 +16,8 @@ from lolbin_rules.alert.build import (
     dead_letter,
     minimal_alert,
 )
-from lolbin_rules.alert.identity import (
-    Identity,
-    alert_key,
-    membership_key,
-    monthly_index,
-)
-from lolbin_rules.alert.source import event_time, parse_time, values
+from lolbin_rules.alert.identity import Identity, alert_key, membership_key
+from lolbin_rules.alert.source import parse_time, values
 from lolbin_rules.alert.suppression import member
 from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.item import (
@@ -57,9 +52,11 @@ IS_KEPT = frozenset({Verdict.CREATED, Verdict.EXISTS})
 class AlertWriter:
     """Writes what a search finds.
 
-    For every page: which alerts do the hits stand for; which of them may be written under the rules' caps; write them;
-    then the member events of those that stand for groups. An alert comes before its members, and both come before
-    coverage: whatever is interrupted is found again by the next execution.
+    For every page: which alerts do the hits stand for; which of them may be written under the rules' caps; write the
+    member events of those that stand for groups; then the alerts. All of it comes before coverage: whatever is
+    interrupted is found again by the next execution. A membership comes before the alert of its group, as it alone can
+    be found by its event: should the rule's suppression be another one when the event is met again, it tells which
+    alert is still to be written.
     """
 
     def __init__(self, store: Store, prefix: str) -> None:
@@ -73,13 +70,16 @@ class AlertWriter:
             with stretch.course.isolated("Making alerts of hits"):
                 items += self._items(stretch, matches)
         items, there = self._within_caps(self._without_alert(items))
+        items = self._joined(items)
         alerts = openers_of(items)
         settled = self._create(alerts, there)
         for key, item in alerts.items():
             _count(item, settled[key])
         standing = [item for item in items if _stands(item, settled.get(item.alert))]
         self._create_blocks([item for item in standing if item.match.events])
-        self._create_members([item for item in standing if item.member is not None])
+        for item in standing:
+            if item.member is not None:
+                item.stretch.course.groups.add(item.alert)
 
     def _items(self, stretch: Stretch, matches: Sequence[Match]) -> list[Item]:
         course = stretch.course
@@ -99,24 +99,21 @@ class AlertWriter:
         return items
 
     def _without_alert(self, items: Sequence[Item]) -> list[Item]:
-        """The items but those whose event another alert stands for, from before the rule's suppression was changed."""
+        """The items but those whose event has an alert of its own; what is a member of a group already, as that.
+
+        The rule's suppression may have been another one then. Should the group have been left without its alert or
+        uncounted, by a crash before the change, this is made up for now.
+        """
         keys = [key for item in items for key in item.elsewhere]
         stored = {one.key: one for one in self._store.get(keys, BELONGING) if one} if keys else {}
         left = []
         for item in items:
-            others = [stored[key] for key in item.elsewhere if key in stored and item.is_told_of_by(stored[key])]
-            if not others:
-                left.append(item)
-                continue
-            course = item.stretch.course
-            course.tally.duplicates += 1
-            # Should its group have been left uncounted, by a crash before the change, it is counted now.
-            course.groups.update(self._group_of(other) for other in others if fields.SLOT_START in other.source)
+            known = item.as_stored([stored[key] for key in item.elsewhere if key in stored], self._prefix)
+            if known is None:
+                item.stretch.course.tally.duplicates += 1
+            else:
+                left.append(known)
         return left
-
-    def _group_of(self, membership: Stored) -> Key:
-        slot_start = event_time(membership.source, fields.SLOT_START)
-        return Key(monthly_index(f"{self._prefix}-alerts", slot_start), membership.source[fields.UUID])
 
     def _within_caps(self, items: Sequence[Item]) -> tuple[list[Item], dict[Key, Stored]]:
         """What may be written, and what was seen to be there already.
@@ -195,19 +192,37 @@ class AlertWriter:
             elif outcome.verdict not in IS_KEPT:
                 _leave_hole(item, outcome.reason)
 
-    def _create_members(self, items: Sequence[Item]) -> None:
-        members = [item.member.document for item in items if item.member is not None]
-        for item, outcome in zip(items, self._store.create(members), strict=True):
-            course = item.stretch.course
-            if outcome.verdict in IS_KEPT:
-                course.groups.add(item.alert)
-                if outcome.verdict is Verdict.CREATED:
-                    _note_if_late(item)
-                course.tally.suppressed += outcome.verdict is Verdict.CREATED
-            elif outcome.verdict is Verdict.UNAVAILABLE:
-                _stop(item, outcome.reason)
-            else:
-                _leave_hole(item, outcome.reason)
+    def _joined(self, items: Sequence[Item]) -> list[Item]:
+        """Write the memberships that are not there; the items but those whose membership could not be written."""
+        joining = {id(item): item.member.document for item in items if item.member is not None and not item.is_joined}
+        outcomes = dict(zip(joining, self._store.create(list(joining.values())), strict=True)) if joining else {}
+        taken = [joining[which].key for which, outcome in outcomes.items() if outcome.verdict is Verdict.EXISTS]
+        # Somebody else's meanwhile, who may know another suppression, or ours, whose confirmation was lost.
+        stored = {one.key: one for one in self._store.get(taken, BELONGING) if one} if taken else {}
+        left = []
+        for item in items:
+            outcome = outcomes.get(id(item))
+            known: Item | None = item
+            if outcome is not None and outcome.verdict is Verdict.EXISTS:
+                known = item.as_stored(filter(None, [stored.get(joining[id(item)].key)]), self._prefix)
+            if known is not None and _has_joined(known, outcome):
+                left.append(known)
+        return left
+
+
+def _has_joined(item: Item, outcome: Outcome | None) -> bool:
+    """Whether the item's membership, if it needs one, is in the index; if not, its moment must not be believed."""
+    if outcome is None or item.is_joined:
+        return True
+    if outcome.verdict is Verdict.CREATED:
+        item.stretch.course.tally.suppressed += 1
+        _note_if_late(item)
+        return True
+    if outcome.verdict is Verdict.UNAVAILABLE:
+        _stop(item, outcome.reason)
+    else:
+        _leave_hole(item, outcome.reason or "its id stands for another event")
+    return False
 
 
 def _built(item: Item) -> Alert | None:

@@ -180,7 +180,7 @@ class _World:
         self.store = MemoryStore(clock=lambda: moment(self.now))
         self.store.prepare([*fixed_templates(), EVENTS])
         watched = Watched("compared", "query", course.interval, course.lookback, course.max_alerts)
-        self._rule = rule_of(watched, watched.codes, is_suppressed=False)
+        self._rule = rule_of(watched, watched.codes, "none")
         self._left = sorted(course.came, key=lambda each: each.searchable, reverse=True)
 
     def let_pass(self, milliseconds: int) -> None:

@@ -176,13 +176,26 @@ def _holes() -> AbstractContextManager[Any]:
 
 def _members_of_groups() -> AbstractContextManager[Any]:
     """Whether members of groups were written is not looked at."""
+    return patch.object(write, "_has_joined", lambda item, outcome: True)
 
-    def create(writer: Any, items: Sequence[item.Item]) -> None:
-        writer._store.create([each.member.document for each in items if each.member])
-        for each in items:
-            each.stretch.course.groups.add(each.alert)
 
-    return patch.object(write.AlertWriter, "_create_members", create)
+@contextmanager
+def _members_before_alerts() -> Iterator[None]:
+    """The alert of a group is written before its members."""
+    join, create = write.AlertWriter._joined, write.AlertWriter._create
+    waiting: list[item.Item] = []
+
+    def joined(writer: write.AlertWriter, items: Sequence[item.Item]) -> list[item.Item]:
+        waiting[:] = items
+        return list(items)
+
+    def created(writer: write.AlertWriter, openers: Any, there: Any) -> dict[Key, item.Settled]:
+        settled = create(writer, openers, there)
+        join(writer, waiting)
+        return settled
+
+    with patch.object(write.AlertWriter, "_joined", joined), patch.object(write.AlertWriter, "_create", created):
+        yield
 
 
 def _counting_before_belief() -> AbstractContextManager[Any]:
@@ -207,7 +220,8 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "members are refreshed before they are counted": (_refresh_before_counting, 0),
     "the store's clock decides": (_clock_of_the_store, 20),
     "an alert that cannot be written leaves a hole": (_holes, 40),
-    "members of groups are looked at one by one": (_members_of_groups, 95),
+    "members of groups are looked at one by one": (_members_of_groups, 0),
+    "memberships before the alert of their group": (_members_before_alerts, 0),
     "counts are exact before time is done": (_counting_before_belief, 0),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""

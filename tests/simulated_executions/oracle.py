@@ -237,10 +237,8 @@ class Oracle:
             if "-suppressed-" in key.index and source[fields.RULE_ID] == rule.id
         )
         for name, alert in alerts.items():
-            # One whose opening event ceased to be wanted before its membership was written stands for that alone.
-            if fields.SLOT_START in alert and alert[fields.SUPPRESSION_COUNT] != max(members[name], 1):
+            if fields.SLOT_START in alert and alert[fields.SUPPRESSION_COUNT] != members[name]:
                 self.wrong.append(f"{rule.id}: {name} counts {alert[fields.SUPPRESSION_COUNT]} of {members[name]}")
-        self.wrong += [f"{rule.id}: members of {name}, which is not there" for name in members.keys() - alerts.keys()]
         if rule.kind == "threshold":
             self._check_thresholds(rule, alerts.values())
         if rule.kind == "sequence":
@@ -268,20 +266,31 @@ def _is_alert_of(rule: str, key: Key, source: Mapping[str, Any]) -> bool:
 
 
 def _identities(rule: str, written: Written) -> Counter[Identity]:
-    """What has an alert, and how many: a member of a group by its membership, all else by the alert itself."""
-    found: Counter[Identity] = Counter()
-    for key, source in written.items():
-        if "-suppressed-" in key.index and source[fields.RULE_ID] == rule:
-            found[_event(source)] += 1
-        elif _is_alert_of(rule, key, source) and fields.GROUP_INDEX not in source and fields.SLOT_START not in source:
-            match = json.loads(source[fields.MATCH]) if fields.MATCH in source else ["event"]
-            if match[0] == "threshold":
-                found[_threshold_identity(source)] += 1
-            elif match[0] == "sequence":
-                found["sequence", *match[2:]] += 1
-            else:
-                found[_event(source)] += 1
+    """What has an alert, and how many.
+
+    A member of a group is known by its membership, if the group's alert is there; what opened a group, and is no member
+    of it, by the group's alert; all else by the alert itself.
+    """
+    alerts = {key.id: source for key, source in written.items() if _is_alert_of(rule, key, source)}
+    members = {
+        (source[fields.UUID], _event(source))
+        for key, source in written.items()
+        if "-suppressed-" in key.index and source[fields.RULE_ID] == rule
+    }
+    found = Counter(event for group, event in members if group in alerts)
+    for name, source in alerts.items():
+        if fields.SLOT_START in source:
+            found[_event(source)] += (name, _event(source)) not in members
+        elif fields.GROUP_INDEX not in source:
+            found[_known_by(source)] += 1
     return found
+
+
+def _known_by(alert: Mapping[str, Any]) -> Identity:
+    match = json.loads(alert[fields.MATCH]) if fields.MATCH in alert else ["event"]
+    if match[0] == "threshold":
+        return _threshold_identity(alert)
+    return ("sequence", *match[2:]) if match[0] == "sequence" else _event(alert)
 
 
 def _event(source: Mapping[str, Any]) -> Identity:

@@ -23,6 +23,7 @@ __all__ = [
     "Codes",
     "Edit",
     "Faults",
+    "Grouping",
     "Scenario",
     "Watched",
     "draw",
@@ -43,6 +44,8 @@ EVERY_CODE: Final[Codes] = frozenset("123")
 LOGICS: Final = (EVERY_CODE, frozenset("12"), frozenset("23"))
 
 Kind: TypeAlias = Literal["query", "grouped", "threshold", "sequence"]
+Grouping: TypeAlias = Literal["none", "host", "code"]
+"""What a rule's suppression makes groups of, if it has any."""
 
 
 def moment(at: int) -> datetime:
@@ -91,8 +94,9 @@ class Edit:
 
     at: int
     rule: str
-    what: Literal["disable", "enable", "suppress", "logic"]
+    what: Literal["disable", "enable", "suppression", "logic"]
     codes: Codes = EVERY_CODE
+    grouping: Grouping = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ class Scenario:
 
 
 @lru_cache(maxsize=4096)
-def rule_of(watched: Watched, codes: Codes, *, is_suppressed: bool) -> Rule:
+def rule_of(watched: Watched, codes: Codes, grouping: Grouping) -> Rule:
     """The rule as its file says it at some time."""
     keys: dict[str, Any] = {
         "id": watched.id,
@@ -188,16 +192,17 @@ def rule_of(watched: Watched, codes: Codes, *, is_suppressed: bool) -> Rule:
     keys["match"] = {"event.category": "a", "event.code": wanted}
     if watched.kind == "threshold":
         keys |= {"type": "threshold", "threshold": {"field": ["host.name"], "value": LEAST}}
-    if is_suppressed:
-        keys["suppression"] = {"group_by": ["host.name"], "duration": f"{GROUPED // SECOND}s"}
+    if grouping != "none":
+        field_name, duration = SUPPRESSIONS[grouping]
+        keys["suppression"] = {"group_by": [field_name], "duration": f"{duration // SECOND}s"}
     return Rule.model_validate(keys)
 
 
 MAXSPAN: Final = 2 * MINUTE
 LEAST: Final = 2
 """Events of a host in a slot that a threshold asks for."""
-GROUPED: Final = 10 * MINUTE
-"""A slot of suppression."""
+SUPPRESSIONS: Final = {"host": ("host.name", 10 * MINUTE), "code": ("event.code", 20 * MINUTE)}
+"""By which field, and how long a slot is."""
 __all__ += ["LEAST", "MAXSPAN"]
 
 
@@ -209,7 +214,8 @@ def draw(seed: int) -> Scenario:
     length = chance.randint(4, 8) * interval
     arrivals = _arrivals(chance, rules[0], length)
     end = length + chance.randint(0, 2) * interval
-    edits = _edits(chance, rules, length) if chance.random() < 0.4 else ()
+    edits = _edits(chance, rules, length) if chance.random() < 0.4 else []
+    edits += _suppression_edits(random.Random(f"suppression {seed}"), rules, length)
     faults = _faults(chance, length)
     ticks = _ticks(chance, interval, length)
     is_pair = chance.random() < 0.35
@@ -219,7 +225,7 @@ def draw(seed: int) -> Scenario:
         seed,
         rules,
         tuple(arrivals),
-        tuple(edits),
+        tuple(sorted(edits, key=lambda edit: edit.at)),
         faults,
         tuple(ticks),
         chance.choice((0.02, 0.05, 0.2)) if is_pair else 0,
@@ -294,12 +300,27 @@ def _edits(chance: random.Random, rules: tuple[Watched, ...], length: int) -> li
         if what == "disable":
             edits += [Edit(at, rule.id, "disable"), Edit(at + chance.randint(1, length), rule.id, "enable")]
         elif what == "suppress" and rule.kind == "query":
-            edits.append(Edit(at, rule.id, "suppress"))
+            edits.append(Edit(at, rule.id, "suppression", grouping="host"))
         elif what == "logic":
             edits.append(Edit(at, rule.id, "logic", chance.choice(LOGICS[1:])))
             if chance.random() < 0.4:
                 edits.append(Edit(at + chance.randint(1, length // 2), rule.id, "logic", EVERY_CODE))
-    return sorted(edits, key=lambda edit: edit.at)
+    return edits
+
+
+def _suppression_edits(chance: random.Random, rules: tuple[Watched, ...], length: int) -> list[Edit]:
+    """Suppression is removed, changed, and brought back."""
+    changed: tuple[Grouping, ...] = ("none", "none", "code")
+    again: tuple[Grouping, ...] = ("none", "host", "code")
+    edits = []
+    for rule in rules:
+        if rule.kind in {"query", "grouped"} and chance.random() < 0.4:
+            at = chance.randint(1, length)
+            edits.append(Edit(at, rule.id, "suppression", grouping=chance.choice(changed)))
+            if chance.random() < 0.4:
+                later = at + chance.randint(1, length // 2)
+                edits.append(Edit(later, rule.id, "suppression", grouping=chance.choice(again)))
+    return edits
 
 
 def _faults(chance: random.Random, length: int) -> Faults:

@@ -14,7 +14,7 @@ import pytest
 
 from simulated_executions.faults import Crash, FaultyStore
 from simulated_executions.many import Figures, simulate
-from simulated_executions.scenario import Faults, Scenario, draw
+from simulated_executions.scenario import MINUTE, SECOND, Arrival, Edit, Faults, Grouping, Scenario, Watched, draw
 from simulated_executions.world import World, run
 
 TESTS = Path(__file__).parents[1]
@@ -95,6 +95,31 @@ def crash_once(world: World, call: int, *, is_after: bool) -> Callable[[], int]:
 
     world.plan_crash = plan  # type: ignore[method-assign]
     return lambda: so_far + world.runners[0].store.calls
+
+
+@pytest.mark.parametrize("then", ["none", "code"])
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+def test_members_keep_their_group_when_suppression_changes_after_a_crash(then: Grouping, *, is_after: bool) -> None:
+    """Wherever the first tick ended, events that were made members stay it, and no event gets a second alert."""
+    rule = Watched("grouped-0", "grouped", 5 * MINUTE, 9 * MINUTE, 100)
+    events = tuple(
+        Arrival(f"e{n}", "ev-1", (n * SECOND,), "a", str(1 + n % 2), "h0", n * SECOND, n * SECOND) for n in range(3)
+    )
+    edit = Edit(MINUTE + 1, rule.id, "suppression", grouping=then)
+    scenario = Scenario(1, (rule,), events, (edit,), Faults(), ((MINUTE, 0),), 0, 5 * MINUTE, 2)
+    crashed = 0
+    for call in itertools.count(1):
+        world = World(scenario)
+        last = crash_once(world, call, is_after=is_after)
+        world.turn()
+        crashed += world.runners[0].store.counted["crash"]
+        world.drain()
+        owed, _ = world.oracle.judge(world.store.written("lolbin-*"))
+        assert owed == len(events)
+        assert [*world.oracle.lost, *world.oracle.doubled, *world.oracle.wrong] == [], call
+        if call > last():
+            break
+    assert crashed > 10
 
 
 def test_a_crash_is_nothing_that_anybody_catches() -> None:

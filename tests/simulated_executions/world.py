@@ -22,7 +22,17 @@ from lolbin_rules.store.port import Document, IndexTemplate, Key, Verdict
 from simulated_executions.faults import Crash, FaultyStore
 from simulated_executions.memory_store import MemoryStore
 from simulated_executions.oracle import Oracle
-from simulated_executions.scenario import EVERY_CODE, SECOND, Codes, Faults, Scenario, Watched, moment, rule_of
+from simulated_executions.scenario import (
+    EVERY_CODE,
+    SECOND,
+    Codes,
+    Faults,
+    Grouping,
+    Scenario,
+    Watched,
+    moment,
+    rule_of,
+)
 
 __all__ = ["EVENTS", "PREFIX", "Ended", "World", "fixed_templates", "run"]
 
@@ -77,12 +87,12 @@ class Runner:
 
     Attributes:
         store: as it meets it.
-        rules: what the files said when it looked last: by id, codes, suppressed, enabled.
+        rules: what the files said when it looked last: by id, codes, suppression, enabled.
     """
 
     store: FaultyStore
     convicted: set[str] = field(default_factory=set)
-    version: dict[str, tuple[Codes, bool, bool]] = field(default_factory=dict)
+    version: dict[str, tuple[Codes, Grouping, bool]] = field(default_factory=dict)
     is_busy: bool = False
 
 
@@ -101,7 +111,9 @@ class World:
         self.store = MemoryStore(clock=lambda: moment(self.now))
         self.store.prepare([*fixed_templates(), EVENTS])
         self.oracle = Oracle(scenario)
-        self.files = {rule.id: (EVERY_CODE, rule.kind == "grouped", True) for rule in scenario.rules}
+        self.files: dict[str, tuple[Codes, Grouping, bool]] = {
+            rule.id: (EVERY_CODE, "host" if rule.kind == "grouped" else "none", True) for rule in scenario.rules
+        }
         self._edits = list(scenario.edits)
         self._coming = [(arrival.written, 0, n, arrival.index) for n, arrival in enumerate(scenario.arrivals)]
         self._coming += [(arrival.refreshed, 1, n, arrival.index) for n, arrival in enumerate(scenario.arrivals)]
@@ -225,12 +237,12 @@ class World:
     def _edit_files(self) -> None:
         while self._edits and self._edits[0].at <= self.now:
             edit = self._edits.pop(0)
-            codes, is_suppressed, is_enabled = self.files[edit.rule]
-            changed = {
-                "logic": (edit.codes, is_suppressed, is_enabled),
-                "suppress": (codes, True, is_enabled),
-                "disable": (codes, is_suppressed, False),
-                "enable": (codes, is_suppressed, True),
+            codes, grouping, is_enabled = self.files[edit.rule]
+            changed: dict[str, tuple[Codes, Grouping, bool]] = {
+                "logic": (edit.codes, grouping, is_enabled),
+                "suppression": (codes, edit.grouping, is_enabled),
+                "disable": (codes, grouping, False),
+                "enable": (codes, grouping, True),
             }
             self.files[edit.rule] = changed[edit.what]
             self.oracle.note_file(edit.rule, self.files[edit.rule][0])
@@ -260,8 +272,8 @@ def fixed_templates() -> tuple[IndexTemplate, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _as_written(rule: Watched, codes: Codes, is_suppressed: bool, is_enabled: bool) -> Rule:  # noqa: FBT001 - as stored
-    return rule_of(rule, codes, is_suppressed=is_suppressed).model_copy(update={"enabled": is_enabled})
+def _as_written(rule: Watched, codes: Codes, grouping: Grouping, is_enabled: bool) -> Rule:  # noqa: FBT001 - as stored
+    return rule_of(rule, codes, grouping).model_copy(update={"enabled": is_enabled})
 
 
 def run(scenario: Scenario, prepare: Callable[[World], Any] | None = None) -> Ended:
