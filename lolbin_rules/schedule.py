@@ -172,7 +172,12 @@ class Runner:
             if self.stopping.wait(IDLE_LOOK):
                 return
         rules = self._ruleset.rules
-        owed = self._sweeps.owed(rules.values(), self.clock())
+        try:
+            told = self.store.clock()
+        except StoreError as error:
+            LOG.warning("No sweep for now: %s", error)
+            return
+        owed = self._sweeps.owed(rules.values(), told)
         if self.stopping.is_set() or not owed:
             return
         until = self.clock() + SWEEP_BUDGET
@@ -183,7 +188,7 @@ class Runner:
         orders = self._orders([rules[name] for name in owed])
         orders = replace(orders, is_sweep=True, spans=owed, goes_on=goes_on)
         executions = execute(orders, self.store, self._convicted)
-        self._sweeps.took(executions, self.clock())
+        self._sweeps.took(executions, told)
         for execution in executions:
             self.report(execution)
 

@@ -28,7 +28,7 @@ from lolbin_rules.execution.write import AlertWriter
 from lolbin_rules.plan.coverage import Coverage, opened
 from lolbin_rules.plan.logic import Logic
 from lolbin_rules.plan.plan import plan, tolerance
-from lolbin_rules.plan.window import DAWN, Spans, Window, before, floor
+from lolbin_rules.plan.window import DAWN, FOREVER, Spans, Window, before, floor
 from lolbin_rules.query.time_axis import axes_of
 from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.rule_types.match import Match
@@ -191,7 +191,9 @@ def _plan(course: Course, orders: Orders) -> None:
         return
     if orders.is_sweep:
         course.met = _met(course.coverage, course.fingerprint)
-        again = [part for window in _spans(course, orders) for part in Spans((window,)) & course.coverage.asked]
+        # Before its beginning, what a logic finds that it never searched there is not late: it was not asked.
+        own = course.coverage.asked & (course.met | Spans.between(course.coverage.logics.current.since, FOREVER))
+        again = [part for window in _spans(course, orders) for part in Spans((window,)) & own]
         course.stretches = [Stretch(course, window, axis) for window in again for axis in axes]
         return
     planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon)

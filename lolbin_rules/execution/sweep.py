@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import Orders
-from lolbin_rules.plan.window import Window, before
+from lolbin_rules.plan.window import FOREVER, Spans, Window, before
 from lolbin_rules.rule.model import Rule
 
 __all__ = ["Sweeps", "sweeping", "swept_windows"]
@@ -28,12 +28,17 @@ def swept_windows(rule: Rule, now: datetime, reach: timedelta) -> tuple[Window, 
 
     Cut at whole hours, so that rules of any lookback search the same windows and share their requests.
     """
-    start, end = before(now, reach), before(now, rule.lookback)
+    return _by_hours(Spans.between(before(now, reach), before(now, rule.lookback)))
+
+
+def _by_hours(spans: Spans) -> tuple[Window, ...]:
     windows = []
-    while end > start:
-        piece = max(start, EPOCH + (end - timedelta(milliseconds=1) - EPOCH) // HOUR * HOUR)
-        windows.append(Window(piece, end))
-        end = piece
+    for span in reversed(spans.windows):
+        end = span.end
+        while end > span.start:
+            piece = max(span.start, EPOCH + (end - timedelta(milliseconds=1) - EPOCH) // HOUR * HOUR)
+            windows.append(Window(piece, end))
+            end = piece
     return tuple(windows)
 
 
@@ -47,6 +52,8 @@ def sweeping(orders: Orders, reach: timedelta) -> Orders:
 class Sweeps:
     """Which rules are to be swept when, and what is left of sweeps that were broken off. Kept in memory only.
 
+    `now` is the store's time throughout: a machine whose clock is ahead would leave out what lies at the far end.
+
     Attributes:
         interval: between two sweeps of a rule.
         reach: how far back a sweep looks.
@@ -55,6 +62,7 @@ class Sweeps:
     interval: timedelta
     reach: timedelta
     _left: dict[str, tuple[Window, ...]] = field(default_factory=dict)
+    _doubted: dict[str, Spans] = field(default_factory=dict)
     _begun: dict[str, datetime] = field(default_factory=dict)
     _due: dict[str, datetime] = field(default_factory=dict)
 
@@ -65,10 +73,16 @@ class Sweeps:
             if not rule.enabled or now < self._due.get(rule.id, now):
                 continue
             if not self._left.get(rule.id):
-                self._left[rule.id] = swept_windows(rule, now, self.reach)
+                self._left[rule.id] = self._windows(rule, now)
                 self._begun[rule.id] = now
             owed[rule.id] = self._left[rule.id]
         return owed
+
+    def _windows(self, rule: Rule, now: datetime) -> tuple[Window, ...]:
+        """What a new sweep searches: its own windows, and what the one before did not get a whole answer for."""
+        windows = swept_windows(rule, now, self.reach)
+        doubted = self._doubted.pop(rule.id, Spans()) & Spans.between(before(now, 2 * self.reach), FOREVER)
+        return (*windows, *_by_hours(doubted - Spans.between(before(now, self.reach), FOREVER)))
 
     def took(self, executions: Sequence[Execution], now: datetime) -> None:
         """Note what these executions have done of what was owed."""
@@ -78,4 +92,6 @@ class Sweeps:
                 self._due[name] = now + min(RETRY, self.interval)
                 continue
             self._left[name] = tuple(execution.tally.given_up)
+            doubted = Spans(execution.planned) - Spans((*execution.tally.searched, *execution.tally.given_up))
+            self._doubted[name] = self._doubted.get(name, Spans()) | doubted
             self._due[name] = now if self._left[name] else self._begun[name] + self.interval

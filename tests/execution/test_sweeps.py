@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -90,3 +91,20 @@ def test_a_failed_sweep_is_tried_again_after_a_while(rules: dict[str, Rule]) -> 
     sweeps.took([done(rule, failure="The store is away.")], NOON)
     assert sweeps.owed([rule], NOON + RETRY - timedelta(seconds=1)) == {}
     assert sweeps.owed([rule], NOON + RETRY) == owed
+
+
+def test_what_had_no_whole_answer_is_swept_again_beside_the_next_sweep(rules: dict[str, Rule]) -> None:
+    """However far back it lies by then, within twice the reach; what the next sweep covers anyway is in it once."""
+    sweeps, rule = Sweeps(HOUR, DAY), rules["one"]
+    windows = sweeps.owed([rule], NOON)["one"]
+    *believed, oldest = windows
+    swept = replace(done(rule), planned=windows)
+    swept.tally.searched = believed
+    sweeps.took([swept], NOON)
+    later = NOON + 2 * HOUR
+    owed = sweeps.owed([rule], later)["one"]
+    assert Spans(owed) == Spans((*swept_windows(rule, later, DAY), oldest))
+    assert sum((window.duration for window in owed), timedelta()) == Spans(owed).duration
+    sweeps.took([replace(done(rule), planned=owed)], later)
+    much_later = NOON + 3 * DAY
+    assert sweeps.owed([rule], much_later)["one"] == swept_windows(rule, much_later, DAY)
