@@ -1,8 +1,11 @@
 """What must be there in the end, worked out from what happened in the world and from nothing that the package says.
 
 The promise: a document that matches and becomes searchable no later than the rule's tolerance after its time is
-alerted, where its time was asked: from one lookback before the first execution on, while the rule is enabled. Where a
-rule's logic was edited, a document is owed an alert if the logic in force at its time and all later ones want it.
+alerted, where its time was asked: from one lookback before the first execution on, while the rule is enabled. Where
+there are sweeps, so is one that became searchable before a sweep that reached its time; and as these follow each other
+while the program runs, every one that is later than its time by no more than the reach less the interval of sweeps.
+Where a rule's logic was edited, a document is owed an alert if the logic in force at its time and all later ones want
+it; sweeps do not reach before the beginning of the logic in force.
 Wherever a bound is not known to the millisecond, the one is taken that asks less; whatever is not owed may be alerted
 or not, but never twice, and never for nothing.
 """
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -20,13 +23,18 @@ from lolbin_rules.alert import fields
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.window import Spans, Window
 from lolbin_rules.store.port import Key
-from simulated_executions.scenario import BASE, LEAST, MAXSPAN, Arrival, Codes, Scenario, Watched, moment
+from simulated_executions.scenario import BASE, LEAST, MAXSPAN, SECOND, Arrival, Codes, Scenario, Watched, moment
 
 __all__ = ["Oracle"]
 
+Meets: TypeAlias = Callable[[int, int], bool]
+"""Whether a look at the store finds a document: when that became searchable, and its time."""
 Written: TypeAlias = Mapping[Key, Mapping[str, Any]]
 Identity: TypeAlias = tuple[Any, ...]
 FOREVER = 2**60
+EVERYTHING = [(-FOREVER, FOREVER)]
+SLACK = 10 * SECOND
+"""Sweeps take time; the next one begins a little later than is due."""
 
 
 @dataclass(slots=True)
@@ -39,6 +47,10 @@ class History:
         ever: every logic that a file had.
         stored: the coverage when it was looked at last.
         is_closed: it was disabled since the last execution.
+        swept: what sweeps must have found.
+        sweeping: by runner, what sweeps began that must be made up for by later ones, unless the runner ends: when, and
+            from which time on.
+        half_done: the runners whose last sweep may have left something.
     """
 
     asked: list[tuple[int, int]] = field(default_factory=list)
@@ -46,6 +58,14 @@ class History:
     ever: list[Codes] = field(default_factory=list)
     stored: Coverage | None = None
     is_closed: bool = False
+    swept: list[Meets] = field(default_factory=list)
+    sweeping: dict[int, list[int]] = field(default_factory=dict)
+    half_done: set[int] = field(default_factory=set)
+
+    @property
+    def since(self) -> int:
+        """A moment at or after the beginning of the logic in force."""
+        return self.logics[-1][1] if self.logics else FOREVER
 
 
 class Oracle:
@@ -90,6 +110,43 @@ class Oracle:
         """A runner is about to execute the rule; it was planned for no later than `told`."""
         self._told[rule] = (codes, told)
 
+    def note_crash(self, runner: int) -> None:
+        """A program ended, and forgets which sweeps were not done."""
+        for history in self._known.values():
+            history.sweeping.pop(runner, None)
+            history.half_done.discard(runner)
+
+    def note_sweep(self, rules: Iterable[str], runner: int, now: int) -> None:
+        """A runner is about to sweep these rules, or to go on with it."""
+        for rule in rules:
+            if runner not in self._known[rule].half_done:
+                self._known[rule].sweeping.setdefault(runner, []).append(now)
+
+    def note_swept(self, rules: Iterable[str], runner: int, *, is_clean: bool) -> None:
+        """It has done so; clean, if nothing went wrong in it and nothing is left of it."""
+        for rule in rules:
+            history = self._known[rule]
+            if not is_clean:
+                history.half_done.add(runner)
+            elif runner in history.half_done:
+                history.half_done.remove(runner)
+            else:
+                history.swept.append(self._meets(rule, history.sweeping[runner][-1], -FOREVER))
+
+    def note_swept_from(self, now: int) -> None:
+        """The first runner goes on sweeping for good, nothing fails any more, and one sweep is done."""
+        if self._scenario.sweeps is None:
+            return
+        every, reach = self._scenario.sweeps
+        for rule, history in self._known.items():
+            history.swept += [self._meets(rule, began, now - 2 * reach) for began in history.sweeping.get(0, ())]
+            history.swept.append(_meets_from(now, reach - every - SLACK, history.since))
+
+    def _meets(self, rule: str, began: int, oldest: int) -> Meets:
+        _, reach = self._scenario.sweeps or (0, 0)
+        start, end = max(began - reach, oldest, self._known[rule].since), began - self._rules[rule].lookback
+        return lambda seen, time: seen <= began and start <= time < end
+
     def look(self, coverages: Mapping[str, Coverage], written: Written, now: int) -> None:
         """After every tick, crashed or not: what became of the stored state, and does it say too much?"""
         for rule_id, coverage in coverages.items():
@@ -118,7 +175,7 @@ class Oracle:
         rule = self._rules[rule_id]
         settled = _numbers(coverage.settled(timedelta(milliseconds=rule.tolerance)))
         there = _identities(rule_id, written)
-        for identity in self._owed(rule, settled):
+        for identity in self._owed(rule, settled, self._ordinary(rule)):
             if identity not in there and rule.kind != "threshold":
                 self.wrong.append(f"{rule_id}: coverage says that the time of {identity} is done, and it has no alert")
 
@@ -143,47 +200,55 @@ class Oracle:
         first = max((place for place, (_, since) in enumerate(logics) if place == 0 or time >= since), default=0)
         return bool(logics) and all(arrival.code in codes for codes, _ in logics[first:])
 
-    def _promised(self, rule: Watched, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Arrival, list[int]]]:
-        """The documents that were in time, with those of their times for which that is so."""
+    def _promised(
+        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets
+    ) -> Iterator[tuple[Arrival, list[int]]]:
+        """The documents that a look must have met, with those of their times for which that is so."""
         spans = list(spans)
         for number, arrival in enumerate(self._scenario.arrivals):
-            searchable = self._searchable.get(number, FOREVER)
+            seen = self._searchable.get(number, FOREVER)
             times = [
                 time
                 for time in arrival.times
-                if searchable - time <= rule.tolerance
+                if meets(seen, time)
                 and any(start <= time < end for start, end in spans)
                 and self._wanted(rule, arrival, time)
             ]
             if times:
-                yield number, arrival, times
+                yield arrival, times
 
-    def _owed(self, rule: Watched, spans: Iterable[tuple[int, int]]) -> Iterator[Identity]:
+    def _ordinary(self, rule: Watched) -> Meets:
+        return lambda seen, time: seen - time <= rule.tolerance
+
+    def _every(self, rule: Watched) -> list[Meets]:
+        """What ordinary executions must have met, and what each of the sweeps."""
+        return [self._ordinary(rule), *self._known[rule.id].swept]
+
+    def _owed(self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets) -> Iterator[Identity]:
         """What is owed an alert, by what an alert is known by."""
         if rule.kind in {"query", "grouped"}:
-            for _, arrival, _times in self._promised(rule, spans):
+            for arrival, _times in self._promised(rule, spans, meets):
                 if arrival.category == "a":
                     yield ("event", arrival.index, arrival.id)
         elif rule.kind == "threshold":
-            for (host, slot), count in self._slots(rule, spans).items():
+            for (host, slot), count in self._slots(rule, spans, meets).items():
                 if count >= LEAST:
                     yield ("slot", host, slot)
         else:
-            yield from self._sequences(rule, list(spans))
+            yield from self._sequences(rule, list(spans), meets)
 
-    def _slots(self, rule: Watched, spans: Iterable[tuple[int, int]]) -> Counter[tuple[str, int]]:
+    def _slots(self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets) -> Counter[tuple[str, int]]:
         counted: Counter[tuple[str, int]] = Counter()
-        for _, arrival, times in self._promised(rule, spans):
+        for arrival, times in self._promised(rule, spans, meets):
             if arrival.category == "a" and arrival.host:
                 counted.update({(arrival.host, _slot(rule, time)) for time in times})
         return counted
 
-    def _sequences(self, rule: Watched, spans: list[tuple[int, int]]) -> Iterator[Identity]:
+    def _sequences(self, rule: Watched, spans: list[tuple[int, int]], meets: Meets) -> Iterator[Identity]:
         """Endings that are found whatever else was searchable when it was looked."""
-        everything = [(-FOREVER, FOREVER)]
-        begins = [arrival for _, arrival, _ in self._promised(rule, everything) if arrival.category == "b"]
+        begins = [arrival for arrival, _ in self._promised(rule, EVERYTHING, meets) if arrival.category == "b"]
         rivals = [arrival for arrival in self._scenario.arrivals if arrival.category == "c"]
-        for _, arrival, (time, *_) in self._promised(rule, spans):
+        for arrival, (time, *_) in self._promised(rule, spans, meets):
             if arrival.category != "c" or arrival.host is None:
                 continue
             before = [
@@ -204,7 +269,8 @@ class Oracle:
         owed = 0
         for rule in self._scenario.rules:
             there = _identities(rule.id, written)
-            wanted = set(self._owed(rule, self._known[rule.id].asked))
+            asked = self._known[rule.id].asked
+            wanted = {identity for meets in self._every(rule) for identity in self._owed(rule, asked, meets)}
             owed += len(wanted)
             self.lost += [f"{rule.id}: {identity}" for identity in sorted(wanted - there.keys())]
             self.doubled += [f"{rule.id}: {each} has {count} alerts" for each, count in there.items() if count > 1]
@@ -247,7 +313,9 @@ class Oracle:
             self.wrong += [f"{rule.id}: {name} has {blocks[name]} events" for name in shells if blocks[name] != 2]
 
     def _check_thresholds(self, rule: Watched, alerts: Iterable[Mapping[str, Any]]) -> None:
-        least = self._slots(rule, self._known[rule.id].asked)
+        least: Counter[tuple[str, int]] = Counter()
+        for meets in self._every(rule):
+            least |= self._slots(rule, self._known[rule.id].asked, meets)
         most: Counter[tuple[str, int]] = Counter()
         for arrival in self._scenario.arrivals:
             if arrival.category == "a" and arrival.host:
@@ -259,6 +327,10 @@ class Oracle:
                 self.wrong.append(
                     f"{rule.id}: {host} in {slot} counts {count}, not {least[host, slot]} to {most[host, slot]}"
                 )
+
+
+def _meets_from(now: int, late: int, since: int) -> Meets:
+    return lambda seen, time: now < seen <= time + late and time >= since
 
 
 def _is_alert_of(rule: str, key: Key, source: Mapping[str, Any]) -> bool:

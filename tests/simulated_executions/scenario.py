@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
@@ -154,6 +154,8 @@ class Scenario:
         interleaved: how probable it is that the other runner executes while a call of this one is under way.
         end: nothing goes wrong from here on.
         page_size: documents in a page of a scan.
+        sweeps: how long after one sweep the next one follows, and how far they reach; None: there are none.
+        gives_way: how probable it is that a sweep is broken off after one of its windows.
     """
 
     seed: int
@@ -165,7 +167,8 @@ class Scenario:
     interleaved: float
     end: int
     page_size: int
-    notes: dict[str, Any] = field(default_factory=dict)
+    sweeps: tuple[int, int] | None = None
+    gives_way: float = 0
 
 
 @lru_cache(maxsize=4096)
@@ -231,7 +234,15 @@ def draw(seed: int) -> Scenario:
         chance.choice((0.02, 0.05, 0.2)) if is_pair else 0,
         end,
         chance.choice((1, 2, 3, 7, 1000)),
+        *_sweeps(random.Random(f"sweeps {seed}")),
     )
+
+
+def _sweeps(chance: random.Random) -> tuple[tuple[int, int] | None, float]:
+    if chance.random() < 0.4:
+        return None, 0
+    every = chance.choice((5, 10, 20)) * MINUTE
+    return (every, every + chance.randint(10, 120) * MINUTE), chance.choice((0, 0, 0.3))
 
 
 def _rules(chance: random.Random, interval: int) -> tuple[Watched, ...]:

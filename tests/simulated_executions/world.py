@@ -6,14 +6,17 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from event_indices import MAPPING
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError
+from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.run import Orders, disable, execute
+from lolbin_rules.execution.sweep import Sweeps
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.document import from_document
 from lolbin_rules.rule.model import Rule
@@ -87,10 +90,12 @@ class Runner:
 
     Attributes:
         store: as it meets it.
-        rules: what the files said when it looked last: by id, codes, suppression, enabled.
+        sweeps: which rules it is to sweep when.
+        version: what the files said when it looked last: by id, codes, suppression, enabled.
     """
 
     store: FaultyStore
+    sweeps: Sweeps
     convicted: set[str] = field(default_factory=set)
     version: dict[str, tuple[Codes, Grouping, bool]] = field(default_factory=dict)
     is_busy: bool = False
@@ -120,7 +125,9 @@ class World:
         heapq.heapify(self._coming)
         self._unrefreshed: dict[str, list[int]] = {}
         self.runners = [
-            Runner(FaultyStore(self.store, self, scenario.faults, self.chance, scenario.page_size, number))
+            Runner(
+                FaultyStore(self.store, self, scenario.faults, self.chance, scenario.page_size, number), self._sweeps()
+            )
             for number in range(2)
         ]
         self._is_nested = False
@@ -180,6 +187,7 @@ class World:
         runner.store.faults, runner.store.crash_at = HEALTHY, 0
         interval = self.scenario.rules[0].interval
         reach = max(rule.tolerance for rule in self.scenario.rules) + 2 * interval
+        self._sweep_on()
         self.let_pass(max(0, last + reach - self.now))
         left = sum(-(-len(self.scenario.arrivals) // rule.max_alerts) for rule in self.scenario.rules) + 8
         while left:
@@ -192,6 +200,31 @@ class World:
             left -= 1
         self.oracle.wrong.append("it did not drain")
 
+    def _sweep_on(self) -> None:
+        """The first runner sweeps as documents come; nothing goes wrong any more.
+
+        What it would have swept while nothing came is passed over.
+        """
+        if self.scenario.sweeps is None:
+            return
+        every, reach = self.scenario.sweeps
+        begun = self._sweep_all()
+        self.let_pass(begun + every - self.now)
+        begun = self._sweep_all()
+        self.oracle.note_swept_from(begun)
+        for arrival in sorted(self.scenario.arrivals, key=lambda arrival: arrival.refreshed):
+            if begun < arrival.refreshed <= max(arrival.times) + reach:
+                intervals = -(-(arrival.refreshed - begun) // every)
+                self.let_pass(max(0, begun + intervals * every - self.now))
+                begun = self._sweep_all()
+
+    def _sweep_all(self) -> int:
+        """Sweep until nothing of it is left; when that began."""
+        begun = self.now
+        while self._sweep(self.runners[0]):
+            pass
+        return begun
+
     def tick(self, number: int) -> bool:
         """One look of a runner at its rules; whether the program ended in it."""
         runner = self.runners[number]
@@ -200,12 +233,14 @@ class World:
         self.plan_crash(runner.store)
         try:
             self._look(runner)
+            self._sweep(runner)
         except Crash:
             has_crashed = True
-            runner.convicted = set()
+            runner.convicted, runner.sweeps = set(), self._sweeps()
+            self.oracle.note_crash(number)
         finally:
             runner.is_busy = False
-        self.oracle.look(self.coverages(), self.store.written(f"{PREFIX}-*"), self.now)
+        self._show_oracle()
         return has_crashed
 
     def plan_crash(self, store: FaultyStore) -> None:
@@ -217,22 +252,56 @@ class World:
 
     def _look(self, runner: Runner) -> None:
         """As `Runner.reload` and `Runner.tick` of the schedule."""
-        self._edit_files()
-        runner.version = dict(self.files)
+        self._take_up_files(runner)
         rules = self._rules(runner)
         closed = [rule for rule in rules if not rule.enabled]
-        told = self._clock(runner)
         if closed:
             for rule in closed:
-                self.oracle.note_closed(rule.id, told)
+                self.oracle.note_closed(rule.id, self._clock(runner))
             try:
                 disable(self._orders(runner, closed), runner.store)
             except StoreError:
                 runner.store.counted["disabling failed"] += 1
         for batch in batches({rule.id: rule for rule in rules}).values():
             for rule in batch:
-                self.oracle.note_begun(rule.id, runner.version[rule.id][0], told)
+                self.oracle.note_begun(rule.id, runner.version[rule.id][0], self._clock(runner))
             execute(self._orders(runner, batch), runner.store, runner.convicted)
+
+    def _sweeps(self) -> Sweeps:
+        every, reach = self.scenario.sweeps or (1, 1)
+        return Sweeps(timedelta(milliseconds=every), timedelta(milliseconds=reach))
+
+    def _sweep(self, runner: Runner) -> list[Execution]:
+        """As `Runner.sweep` of the schedule."""
+        if self.scenario.sweeps is None:
+            return []
+        before, store = runner.store.counted.total(), runner.store
+        self._show_oracle()
+        self._take_up_files(runner)
+        rules = {rule.id: rule for rule in self._rules(runner)}
+        try:
+            told = store.clock()
+        except StoreError:
+            return []
+        owed = runner.sweeps.owed(rules.values(), told)
+        orders = self._orders(runner, [rules[name] for name in owed])
+        for name in owed:
+            self.oracle.note_begun(name, runner.version[name][0], self._clock(runner))
+        orders = replace(orders, is_sweep=True, spans=owed, goes_on=self._goes_on)
+        self.oracle.note_sweep(owed.keys(), store.runner, self.now)
+        executions = execute(orders, store, runner.convicted)
+        runner.sweeps.took(executions, told)
+        is_clean = store.counted.total() == before and not any(each.tally.given_up for each in executions)
+        self._show_oracle()
+        self.oracle.note_swept(owed.keys(), store.runner, is_clean=is_clean)
+        store.counted["sweep"] += len(executions)
+        return executions
+
+    def _show_oracle(self) -> None:
+        self.oracle.look(self.coverages(), self.store.written(f"{PREFIX}-*"), self.now)
+
+    def _goes_on(self) -> bool:
+        return self.chance.random() >= self.scenario.gives_way
 
     def _edit_files(self) -> None:
         while self._edits and self._edits[0].at <= self.now:
@@ -246,6 +315,10 @@ class World:
             }
             self.files[edit.rule] = changed[edit.what]
             self.oracle.note_file(edit.rule, self.files[edit.rule][0])
+
+    def _take_up_files(self, runner: Runner) -> None:
+        self._edit_files()
+        runner.version = dict(self.files)
 
     def _rules(self, runner: Runner) -> list[Rule]:
         return [_as_written(rule, *runner.version[rule.id]) for rule in self.scenario.rules]
