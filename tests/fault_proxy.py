@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import socketserver
+import struct
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -57,7 +58,19 @@ class Rewrite:
     change: Callable[[Any], Any]
 
 
-Action = Respond | Delay | CutBefore | CutAfter | Rewrite
+@dataclass(frozen=True)
+class Reset:
+    """Forward, then break the connection off with a reset (RST): what was on its way is lost as well."""
+
+
+@dataclass(frozen=True)
+class Trickle:
+    """Forward, and pass on the answer byte by byte, so many seconds apart."""
+
+    seconds: float
+
+
+Action = Respond | Delay | CutBefore | CutAfter | Rewrite | Reset | Trickle
 
 
 @dataclass
@@ -155,8 +168,10 @@ class _Exchange(BaseHTTPRequestHandler):
             answer = None
         if answer is None or self.server.proxy.closing.is_set():
             self._cut()
+        elif isinstance(action, Reset):
+            self._reset()
         else:
-            self._send(answer)
+            self._send(answer, action.seconds if isinstance(action, Trickle) else 0)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815
 
@@ -188,14 +203,30 @@ class _Exchange(BaseHTTPRequestHandler):
             response = connection.getresponse()
             return _Answer(response.status, _without_hop(response.getheaders()), response.read())
 
-    def _send(self, answer: _Answer) -> None:
+    def _send(self, answer: _Answer, pause: float) -> None:
         self.send_response_only(answer.status)
         for name, content in answer.headers:
             self.send_header(name, content)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "HEAD":
+            return
+        if not pause:
             self.wfile.write(answer.body)
+            return
+        with contextlib.suppress(OSError):  # nobody has to wait for all of it
+            for byte in answer.body:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if self.server.proxy.closing.wait(pause):
+                    break
+        self._cut()
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):
+            self.connection.close()
 
     def _cut(self) -> None:
         self.close_connection = True

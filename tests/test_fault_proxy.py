@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from elasticsearch import Elasticsearch
 
-from fault_proxy import CutAfter, CutBefore, Delay, Fault, FaultProxy, Respond, Rewrite, Seen
+from fault_proxy import CutAfter, CutBefore, Delay, Fault, FaultProxy, Reset, Respond, Rewrite, Seen, Trickle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +121,23 @@ def test_delay_forwards_late(proxy: FaultProxy, connection: http.client.HTTPConn
     started = time.monotonic()
     assert _send(connection, "GET", "/slow")[0] == 201
     assert time.monotonic() - started >= 0.2
+
+
+def test_reset_breaks_off(proxy: FaultProxy, connection: http.client.HTTPConnection) -> None:
+    """The upstream has done its work, and the client's connection is reset."""
+    proxy.faults.append(Fault("/broken", Reset(), times=1))
+    with pytest.raises(ConnectionResetError):
+        _send(connection, "POST", "/broken")
+    assert _ARRIVED["/broken"] == 1
+
+
+def test_trickle_is_slow_and_whole(proxy: FaultProxy, connection: http.client.HTTPConnection) -> None:
+    """The answer comes byte by byte."""
+    proxy.faults.append(Fault("/slow", Trickle(0.005)))
+    started = time.monotonic()
+    status, answer = _send(connection, "GET", "/slow")
+    assert (status, answer["path"]) == (201, "/slow")
+    assert time.monotonic() - started >= 0.005 * len(json.dumps(answer))
 
 
 def test_rewrite_changes_the_answer(proxy: FaultProxy, connection: http.client.HTTPConnection) -> None:
