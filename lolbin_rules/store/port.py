@@ -129,7 +129,7 @@ class Scan:
         order_by: the date field, or `_seq_no`, that hits are ordered by, ascending; ties are broken by the store so
             that no hit is read twice or skipped.
         shard: only this shard (for `_seq_no`), else all.
-        page_size: hits asked for in one request.
+        page_size: the most hits of one page; where they are large, or the store is under pressure, pages are smaller.
         within: how long the whole scan may take before it is given up (StoreOverwhelmed).
     """
 

@@ -86,7 +86,7 @@ def test_every_class_of_the_table_is_judged(kind: type[Exception]) -> None:
         (429, None, UNAVAILABLE, True),
         (429, failed("circuit_breaking_exception", "Data too large"), OVERWHELMED, True),
         (429, failed("cluster_block_exception", "TOO_MANY_REQUESTS/12/disk usage"), UNAVAILABLE, True),
-        (429, all_failed("es_rejected_execution_exception"), OVERWHELMED, True),
+        (429, all_failed("es_rejected_execution_exception"), UNAVAILABLE, True),
         (500, failed("null_pointer_exception"), OVERWHELMED, False),
         (502, "<html>Bad Gateway</html>", UNAVAILABLE, True),
         (503, failed("cluster_block_exception", "state not recovered"), UNAVAILABLE, True),
@@ -134,6 +134,7 @@ def test_nobody_there_is_not_too_much_asked() -> None:
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 10),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "²"}, None),
     ],
 )
 def test_the_answer_says_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:

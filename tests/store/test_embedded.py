@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lolbin_rules.store.embedded import EmbeddedStore, rows, seal, search
-from lolbin_rules.store.port import Document, IndexTemplate, Key, Put, Scan, Seen
+from lolbin_rules.store.embedded import EmbeddedStore, rows, scan, seal, search
+from lolbin_rules.store.port import Document, IndexTemplate, Key, Put, Query, Scan, Seen
 from store.bench import ALL, Bench, hits_of, verdicts
 from store.conftest import SMALL, open_embedded
 
@@ -158,6 +158,20 @@ def test_segments_that_are_gone_or_damaged_are_built_again(folder: Path, small: 
 
 
 @pytest.mark.usefixtures("columns_only")
+def test_pages_of_long_documents_are_short(small: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hits were asked for; a query that is given up in between has none of the later ones."""
+    monkeypatch.setattr(scan, "_PAGE_BYTES", 2_500)
+    index = small.index("long")
+    small.fill(index, *[{"@timestamp": number, "pad": "x" * 1_000} for number in range(7)])
+    assert [len(page.hits) for page in small.pages(index)] == [3, 3, 1]
+    queries: dict[str, Query] = {"all": ALL, "given up": ALL}
+    names = []
+    for page in small.store.scan(Scan((index,), queries, ALL)):
+        names += [sorted(hit.names) for hit in page.hits]
+        queries.pop("given up", None)
+    assert names == [["all", "given up"]] * 3 + [["all"]] * 4
+
+
 def test_a_store_that_is_opened_again_is_as_it_was(folder: Path) -> None:
     """Documents, mappings, templates, sequence numbers and segments are all there after closing."""
     store = open_embedded(folder, segment_rows=SMALL)

@@ -11,7 +11,7 @@ from elastic_transport import ApiError
 from lolbin_rules.store.elasticsearch import errors
 from lolbin_rules.store.port import ShardFailure
 
-__all__ = ["absent_clusters", "all_shards_failed", "is_context_lost", "shard_failures"]
+__all__ = ["absent_clusters", "all_shards_failed", "is_context_lost", "is_short_of_memory", "shard_failures"]
 
 _LOCAL = "(local)"
 _CONTEXT_LOST = "search_context_missing_exception"
@@ -89,6 +89,12 @@ def all_shards_failed(error: ApiError) -> dict[str, Any] | None:
         return None
     shards = {"total": len(failed), "successful": 0, "failed": len(failed), "failures": failed}
     return {"timed_out": False, "_shards": shards, "hits": {"total": {"value": 0}, "hits": []}, "aggregations": {}}
+
+
+def is_short_of_memory(answer: Mapping[str, Any]) -> bool:
+    """True where a shard did not answer because that would have taken too much memory."""
+    failures = answer.get("_shards", {}).get("failures", ())
+    return any("circuit_breaking_exception" in errors.kinds(failure) for failure in failures)
 
 
 def is_context_lost(answer: Mapping[str, Any]) -> bool:

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from elastic_transport import JsonSerializer, SerializationError, Urllib3HttpNode
+from elastic_transport import JsonSerializer, NodeConfig, SerializationError, Urllib3HttpNode
 from elasticsearch import Elasticsearch
 
 from lolbin_rules.errors import SettingsError
 from lolbin_rules.store.elasticsearch import json_text
+from lolbin_rules.store.elasticsearch.limits import LimitedPool
 
 __all__ = ["Connection", "open_client"]
 
@@ -111,8 +112,12 @@ class Connection:
 class _QuietNode(Urllib3HttpNode):
     """Takes deprecation notes off the answers: the client would raise each as a Python warning, which may be an error.
 
-    Filtering warnings instead would change state that all threads share.
+    Filtering warnings instead would change state that all threads share. Answers are read with limits (`limits`).
     """
+
+    def __init__(self, config: NodeConfig) -> None:
+        super().__init__(config)
+        self.pool: Any = LimitedPool(self.pool)
 
     def perform_request(self, *arguments: Any, **options: Any) -> Any:
         answer = super().perform_request(*arguments, **options)

@@ -22,6 +22,7 @@ from lolbin_rules.errors import (
     StoreRejected,
     StoreUnavailable,
 )
+from lolbin_rules.store.elasticsearch.limits import AnswerTooLong
 
 __all__ = [
     "CLASSES",
@@ -61,6 +62,7 @@ _BUSY = Meaning(StoreUnavailable, True, "It should recover by itself; look at th
 _TIMEOUT = Meaning(StoreOverwhelmed, True, "Ask for less at once, or allow more time.")
 _OVERLOAD = Meaning(StoreOverwhelmed, True, "Ask for less at once, or give the cluster more memory or nodes.")
 _TOO_MUCH = Meaning(StoreOverwhelmed, False, "Ask for less at once.")
+_TOO_LONG = Meaning(StoreOverwhelmed, True, "Ask for less at once.")
 _UNREADY = Meaning(StoreUnavailable, False, "Look at the cluster's health and at the blocks of the index.")
 _GARBLED = Meaning(StoreUnavailable, False, "Check what stands between this program and Elasticsearch.")
 _UNTRUSTED = Meaning(StoreRejected, False, "Name the file of the authority's certificates, or check the host name.")
@@ -106,7 +108,8 @@ STATUSES: Mapping[int, Meaning] = {
 
 KINDS: Mapping[str, Meaning] = {
     "circuit_breaking_exception": _OVERLOAD,
-    "es_rejected_execution_exception": _OVERLOAD,
+    # The queue of a thread pool is full. Fewer queries at once would be as many tasks for it, and more requests.
+    "es_rejected_execution_exception": _BUSY,
     "too_many_buckets_exception": _TOO_MUCH,
     "task_cancelled_exception": _UNREADY,
     "cluster_block_exception": _UNREADY,
@@ -128,6 +131,8 @@ def meaning(error: Exception) -> Meaning:
         return _UNTRUSTED
     if any(type(cause).__name__ == "ConnectTimeoutError" for cause in _chain(error)):
         return _UNREACHABLE  # nobody took the call: a smaller request would fare no better
+    if any(isinstance(cause, AnswerTooLong) for cause in _chain(error)):
+        return _TOO_LONG
     return next(row for parent in type(error).__mro__ if (row := CLASSES.get(parent)) is not None)
 
 
@@ -174,7 +179,7 @@ def retry_after(error: Exception) -> float | None:
     asked = error.meta.headers.get("retry-after")
     if asked is None:
         return None
-    if asked.isdigit():
+    if asked.isdecimal():
         return float(asked)
     date = error.meta.headers.get("date")
     try:

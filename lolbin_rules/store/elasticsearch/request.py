@@ -17,7 +17,7 @@ from elastic_transport import ApiError
 from elasticsearch import Elasticsearch
 
 from lolbin_rules.errors import StoreError, StoreOverwhelmed, StoreRejected, StoreUnavailable
-from lolbin_rules.store.elasticsearch import errors, json_text
+from lolbin_rules.store.elasticsearch import errors, json_text, limits
 
 __all__ = ["Allowance", "Ask", "Requests", "Retries", "empty_if_missing", "path_of"]
 
@@ -66,6 +66,8 @@ class Ask:
         parameters: of the query string.
         body: JSON, or bytes that are sent as they are (lines of JSON).
         accept: what to return for an answer that the client takes for an error; None where it is one.
+        most_bytes: an answer that is longer is broken off, which is StoreOverwhelmed; None: any length will do.
+        smaller: what to ask for instead once this was too much; None where nothing less can be asked for.
     """
 
     method: str
@@ -74,6 +76,8 @@ class Ask:
     parameters: Mapping[str, str] | None = None
     body: Mapping[str, Any] | bytes | None = None
     accept: Callable[[ApiError], Any] | None = None
+    most_bytes: int | None = None
+    smaller: Callable[[], Ask | None] | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -94,6 +98,10 @@ class Requests:
         Raises:
             StoreError: of the class and with the remedy that `errors` has for what the client raised last.
         """
+        return self.send_sized(ask, allowance)[0]
+
+    def send_sized(self, ask: Ask, allowance: Allowance | None = None) -> tuple[Any, int]:
+        """As `send`, with the length of the answer in bytes (0 for one that was accepted though it is an error)."""
         body = _text(ask)
         attempt = 0
         while True:
@@ -105,13 +113,15 @@ class Requests:
             except errors.CLIENT_ERRORS as error:
                 accepted = ask.accept(error) if ask.accept and isinstance(error, ApiError) else None
                 if accepted is not None:
-                    return accepted
+                    return accepted, 0
                 wait = self._wait_before_next(error, attempt)
                 spent = time.monotonic() - began
                 if wait is None or (allowance and spent + wait >= allowance.left):
                     raise self._ours(error, ask, attempt) from error
                 logger.info("%s: %s; trying again in %.1f s", ask, self._hide_secrets(errors.reason(error)), wait)
                 self._stopped.wait(wait)
+                if errors.meaning(error).raised is StoreOverwhelmed and (less := ask.smaller and ask.smaller()):
+                    ask, body = less, _text(less)
             finally:
                 if allowance:
                     allowance.left -= time.monotonic() - began
@@ -145,13 +155,15 @@ class Requests:
                 "Ask for less at once, or allow more time."
             )
 
-    def _send_once(self, ask: Ask, body: bytes | None, timeout: float | None) -> Any:
+    def _send_once(self, ask: Ask, body: bytes | None, timeout: float | None) -> tuple[Any, int]:
         client = self._client if timeout is None else self._client.options(request_timeout=timeout)
         headers = {"accept": "application/json"}
         if body is not None:
             lines = isinstance(ask.body, bytes)
             headers["content-type"] = "application/x-ndjson" if lines else "application/json"
-        return client.perform_request(ask.method, ask.path, params=ask.parameters, headers=headers, body=body).body
+        with limits.limited(ask.most_bytes):
+            told = client.perform_request(ask.method, ask.path, params=ask.parameters, headers=headers, body=body)
+        return told.body, int(told.meta.headers["content-length"])
 
     def _wait_before_next(self, error: Exception, attempt: int) -> float | None:
         if not errors.meaning(error).is_retried or attempt >= self.retries.attempts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +12,14 @@ from elastic_transport import ApiError, SerializationError
 
 from lolbin_rules.errors import StoreOverwhelmed, StoreUnavailable
 from lolbin_rules.store.elasticsearch import errors
-from lolbin_rules.store.elasticsearch.answers import absent_clusters, all_shards_failed, is_context_lost, shard_failures
+from lolbin_rules.store.elasticsearch.answers import (
+    absent_clusters,
+    all_shards_failed,
+    is_context_lost,
+    is_short_of_memory,
+    shard_failures,
+)
+from lolbin_rules.store.elasticsearch.pace import Pace
 from lolbin_rules.store.elasticsearch.request import Allowance, Ask, Requests, path_of
 from lolbin_rules.store.port import Hit, Key, Page, Scan, ShardFailure
 
@@ -37,6 +44,7 @@ class _Place:
     """How far a scan has come.
 
     Attributes:
+        pace: how many hits to ask for at once.
         after: the sort values of the last hit that was read, as the store gave them.
         position: the first of them.
         at_position: which documents at that very position were read; of very many, some, and the others may be read
@@ -44,6 +52,7 @@ class _Place:
         losses: how often in a row the point in time was lost before anything new was read.
     """
 
+    pace: Pace
     after: Sequence[Any] | None = None
     position: int | None = None
     at_position: set[Key] = field(default_factory=set)
@@ -91,7 +100,7 @@ class Scanner:
         if not request.index:
             return
         allowance = Allowance(request.within)
-        place = _Place()
+        place = _Place(Pace(request.page_size))
         while request.queries:
             opened = self._open(request, allowance)
             try:
@@ -119,7 +128,7 @@ class Scanner:
         told: tuple[ShardFailure, ...] = ()
         while request.queries:
             asked = frozenset(request.queries)
-            answer = self._page(opened["id"], place, request, allowance)
+            answer, asked_for = self._page(opened["id"], place, request, allowance)
             if is_context_lost(answer):
                 return True
             opened["id"] = answer.get("pit_id", opened["id"])
@@ -130,23 +139,53 @@ class Scanner:
                 yield page
             told = page.failures
             # A page may be short for want of hits that a shard failed to bring, with others still to come.
-            if not raw or (len(raw) < request.page_size and page.is_whole):
+            if not raw or (len(raw) < asked_for and page.is_whole):
                 return False
         return False
 
-    def _page(self, point: str, place: _Place, request: Scan, allowance: Allowance) -> dict[str, Any]:
-        body = _search(place, request) | {"pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
-        ask = Ask("POST", "/_search", _NEEDS, {_PARTIAL: "true"}, body, accept=all_shards_failed)
+    def _page(self, point: str, place: _Place, request: Scan, allowance: Allowance) -> tuple[dict[str, Any], int]:
+        """The next page, and how many hits were asked for in the end.
+
+        A shard that had too little memory for its part of a page is asked again for a smaller one, before its lack is
+        taken for a partial answer: the next execution's page would be as large.
+        """
+        pace = place.pace
+        for attempt in range(1, self._requests.retries.attempts + 1):
+            answer, length = self._ask_for_page(point, place, request, allowance)
+            asked_for = pace.size
+            if not is_short_of_memory(answer) or attempt == self._requests.retries.attempts or not pace.shrink():
+                break
+            self._requests.pause(attempt)
+        pace.note(len(answer["hits"]["hits"]), length)
+        return answer, asked_for
+
+    def _ask_for_page(
+        self, point: str, place: _Place, request: Scan, allowance: Allowance
+    ) -> tuple[dict[str, Any], int]:
+        pace = place.pace
+
+        def ask(**more: Any) -> Ask:
+            body = {**_search(place, request), "pit": {"id": point, "keep_alive": _KEEP_ALIVE}, **more}
+            return Ask(
+                "POST",
+                "/_search",
+                _NEEDS,
+                {_PARTIAL: "true"},
+                body,
+                accept=all_shards_failed,
+                most_bytes=pace.most_bytes,
+                smaller=lambda: ask(**more) if pace.shrink() else None,
+            )
+
         try:
-            answer: dict[str, Any] = self._requests.send(ask, allowance)
+            return self._requests.send_sized(ask(), allowance)
         except StoreUnavailable as error:
             if not isinstance(error.__cause__, SerializationError):
                 raise
             # Documents are passed on as they were written, even with comments or 1e400 in them. Who writes one must not
             # hide the others: with a source filter, though it lets everything pass, the server writes them anew.
             logger.info("%s Asking for the documents to be written anew.", error)
-            answer = self._requests.send(replace(ask, body=body | {"_source": {"includes": ["*"]}}), allowance)
-        return answer
+            return self._requests.send_sized(ask(_source={"includes": ["*"]}), allowance)
 
     def _open(self, request: Scan, allowance: Allowance) -> dict[str, Any]:
         parameters = {"keep_alive": _KEEP_ALIVE, "ignore_unavailable": "true"}
@@ -189,7 +228,7 @@ def _search(place: _Place, request: Scan) -> dict[str, Any]:
         order = {"order": "asc", "unmapped_type": "date", "numeric_type": "date"}
     named = [{"bool": {"filter": [query], "_name": _NAME + name}} for name, query in request.queries.items()]
     body: dict[str, Any] = {
-        "size": request.page_size,
+        "size": place.pace.size,
         "query": {"bool": {"filter": [request.filter, {"bool": {"should": named, "minimum_should_match": 1}}]}},
         "sort": [{request.order_by: order}, {"_shard_doc": "asc"}],
         "track_total_hits": False,

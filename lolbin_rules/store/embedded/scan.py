@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -27,6 +28,9 @@ __all__ = ["MISSING", "Scanner"]
 
 MISSING: Final = 2**63 - 1
 """The position of a document without the date that hits are ordered by: after all others, as in Elasticsearch."""
+
+_PAGE_BYTES: Final = 8_000_000
+"""Pages are ended early where documents are long: a thousand of a megabyte each would be a gigabyte at once."""
 
 _UNORDERED: Final = ""
 _WHOLE: Final = frozenset({"long", "integer", "short", "byte", "boolean"})
@@ -190,12 +194,13 @@ class Scanner:
             names = {index.id: index.name for index in catalog.indices.values()}
             is_told = False
             for places in hits.pages(request.queries, request.page_size):
-                deadline.check()
-                page = Page(tuple(_hits(connection, names, places)), () if is_told else failures)
-                is_told = True
-                deadline.pause()
-                yield page
-                deadline.resume()
+                for part in _parts(_hits(connection, names, places)):
+                    deadline.check()
+                    page = Page(_still_asked(part, request.queries), () if is_told else failures)
+                    is_told = True
+                    deadline.pause()
+                    yield page
+                    deadline.resume()
             if failures and not is_told:
                 yield Page((), failures)
 
@@ -219,8 +224,31 @@ class Scanner:
         return hits, failures
 
 
-def _hits(connection: sqlite3.Connection, indices: Mapping[int, str], places: Iterable[_Place]) -> Iterator[Hit]:
+def _hits(
+    connection: sqlite3.Connection, indices: Mapping[int, str], places: Iterable[_Place]
+) -> Iterator[tuple[Hit, int]]:
+    """The hits at these places, each with the length of its document."""
     for place in places:
         name, raw = connection.execute("SELECT id, source FROM documents WHERE seq = ?", (place.seq,)).fetchone()
         key = Key(indices[place.seq >> ROW_BITS], name)
-        yield Hit(key, orjson.loads(raw), place.position, place.names)
+        yield Hit(key, orjson.loads(raw), place.position, place.names), len(raw)
+
+
+def _still_asked(hits: tuple[Hit, ...], live: Mapping[str, object]) -> tuple[Hit, ...]:
+    """The hits of queries that are still asked: some may have been given up since the page was begun."""
+    if all(hit.names <= live.keys() for hit in hits):
+        return hits
+    return tuple(replace(hit, names=names) for hit in hits if (names := hit.names & live.keys()))
+
+
+def _parts(hits: Iterable[tuple[Hit, int]]) -> Iterator[tuple[Hit, ...]]:
+    """The hits in parts whose documents are not much more than `_PAGE_BYTES` together."""
+    part, size = [], 0
+    for hit, length in hits:
+        part.append(hit)
+        size += length
+        if size >= _PAGE_BYTES:
+            yield tuple(part)
+            part, size = [], 0
+    if part:
+        yield tuple(part)
