@@ -226,6 +226,7 @@ class Runner:
             self.clock(),
             prefix=settings.prefix,
             gap_horizon=settings.gap_horizon,
+            within=settings.execution_timeout,
             exceptions=self._ruleset.exceptions_by_rule,
         )
 

@@ -96,6 +96,7 @@ class RunnerSettings(BaseSettings):
         log_format: `json` (ECS) or `text`.
         log_level: as Python's logging names it.
         gap_horizon: how far back time that was not searched is searched without being asked.
+        execution_timeout: how long one execution of a batch of rules may search; the rest is left to the next.
         sweep_interval: how often time that was searched is searched again for late arrivals; 0: never.
         sweep_reach: how far back that looks.
         reload_interval: how often rule files are looked at for changes.
@@ -112,6 +113,7 @@ class RunnerSettings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     gap_horizon: Duration = timedelta(days=7)
+    execution_timeout: Duration = timedelta(minutes=5)
     sweep_interval: DurationOrNone = timedelta(hours=1)
     sweep_reach: Duration = timedelta(hours=24)
     reload_interval: Duration = timedelta(seconds=10)

@@ -21,6 +21,7 @@ from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.fold import fold_groups
 from lolbin_rules.execution.growth import grow_alerts
 from lolbin_rules.execution.held_back import count_held_back
+from lolbin_rules.execution.patience import Patience, by_lag, leave
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution, Kind, record_document
 from lolbin_rules.execution.search import Answer, Search, search
@@ -56,6 +57,7 @@ class Orders:
         is_sweep: to search again only what of `spans` was asked, for what has become searchable since.
         goes_on: asked between the windows of a sweep; where it says no, the rest is given up for this time.
         search_within: how long the store may take over one window before it is given up for this time.
+        within: how long all windows may take; what is left then is left to the next execution. None: no limit.
     """
 
     rules: Sequence[Rule]
@@ -66,6 +68,7 @@ class Orders:
     spans: Mapping[str, tuple[Window, ...]] = field(default_factory=dict)
     gap_horizon: timedelta = timedelta(days=7)
     search_within: timedelta = timedelta(minutes=2)
+    within: timedelta | None = None
     exceptions: Exceptions = field(default_factory=dict)
     is_sweep: bool = False
     goes_on: Callable[[], bool] = lambda: True
@@ -216,25 +219,29 @@ def _met(coverage: Coverage, fingerprint: str) -> Spans:
 def _search_all(courses: Sequence[Course], orders: Orders, store: Store, convicted: set[str]) -> None:
     """First everybody's current window, then everybody's backlog, rules with the same window in one request."""
     writer = AlertWriter(store, orders.prefix)
+    patience = Patience(orders.search_within, orders.within)
+    courses = by_lag(courses)
     rounds = max((len(course.stretches) for course in courses), default=0)
     for number in range(rounds):
-        if number and orders.is_sweep and not orders.goes_on():
+        if number and orders.is_sweep and (patience.is_over or not orders.goes_on()):
             for course in courses:
                 course.break_off(number)
             break
         stretches = [course.stretches[number] for course in courses if number < len(course.stretches)]
         seeing = [stretch for stretch in stretches if not stretch.course.is_blind]
-        for stretch in seeing:
-            if stretch.course.evaluator is not None:
-                _evaluate(stretch, orders.search_within, store, writer)
-        for together in _batches([stretch for stretch in seeing if stretch.course.evaluator is None], convicted):
-            failed = _search(together, orders.search_within, store, writer)
-            everybody = {stretch.course.rule.id for stretch in together}
-            convicted.difference_update(everybody - failed)
-            convicted.update(failed if failed != everybody else ())
+        for together in _batches(seeing, convicted):
+            if patience.is_over:
+                leave(together)
+            elif together[0].course.evaluator is not None:
+                _evaluate(together[0], patience, store, writer)
+            else:
+                failed = _search(together, patience, store, writer)
+                everybody = {stretch.course.rule.id for stretch in together}
+                convicted.difference_update(everybody - failed)
+                convicted.update(failed if failed != everybody else ())
 
 
-def _evaluate(stretch: Stretch, within: timedelta, store: Store, writer: AlertWriter) -> None:
+def _evaluate(stretch: Stretch, patience: Patience, store: Store, writer: AlertWriter) -> None:
     """Evaluate one window for a rule whose matches are more than single hits."""
     course = stretch.course
     spent_writing = 0.0
@@ -244,10 +251,12 @@ def _evaluate(stretch: Stretch, within: timedelta, store: Store, writer: AlertWr
         began = time.perf_counter()
         writer.take([(stretch, matches)])
         spent_writing += time.perf_counter() - began
+        if patience.is_over and stretch.wants_more:
+            leave([stretch], at=matches[-1].hit.position if matches else None)
         return stretch.wants_more
 
     began = time.perf_counter()
-    done = evaluate(course, stretch.window, store, within, take)
+    done = evaluate(course, stretch.window, store, patience.within, take)
     course.tally.search_time += timedelta(seconds=time.perf_counter() - began - spent_writing)
     course.tally.write_time += timedelta(seconds=spent_writing)
     course.tally.warnings += done.warnings
@@ -260,12 +269,12 @@ def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[
     batches: dict[object, list[Stretch]] = {}
     for stretch in stretches:
         rule = stretch.course.rule
-        alone = rule.id if rule.id in convicted else ""
+        alone = rule.id if rule.id in convicted or stretch.course.evaluator is not None else ""
         batches.setdefault((rule.index, stretch.window, stretch.axis, alone), []).append(stretch)
     return list(batches.values())
 
 
-def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, writer: AlertWriter) -> set[str]:
+def _search(stretches: Sequence[Stretch], patience: Patience, store: Store, writer: AlertWriter) -> set[str]:
     """Search one window for all these rules; the ids of those that had no whole answer."""
     first = stretches[0]
     by_rule = {stretch.course.rule.id: stretch for stretch in stretches}
@@ -291,7 +300,10 @@ def _search(stretches: Sequence[Stretch], within: timedelta, store: Store, write
     queries = {name: stretch.course.query for name, stretch in by_rule.items()}
     began = time.perf_counter()
     answers = search(
-        Search(first.course.rule.index, queries, first.window, within, first.axis), store, consume, restart
+        Search(first.course.rule.index, queries, first.window, patience.within, first.axis, patience),
+        store,
+        consume,
+        restart,
     )
     spent = time.perf_counter() - began
     for name, answer in answers.items():

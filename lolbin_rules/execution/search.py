@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lolbin_rules.errors import StoreError, StoreForbidden, StoreOverwhelmed, StoreRejected
+from lolbin_rules.execution.patience import TIME_IS_UP, Patience
 from lolbin_rules.execution.progress import isolated
 from lolbin_rules.plan.window import Window
 from lolbin_rules.query.time_axis import EVENT_TIME, TimeAxis
@@ -24,13 +26,24 @@ Restart = Callable[[Iterable[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Several named queries over the same indices and the same window on one axis of time."""
+    """Several named queries over the same indices and the same window on one axis of time.
+
+    Attributes:
+        within: how long one request for it may take, the first one included.
+        patience: how long all of them may take, where the queries have to be told apart.
+    """
 
     index: tuple[str, ...]
     queries: Mapping[str, Query]
     window: Window
     within: timedelta
     axis: TimeAxis = EVENT_TIME
+    patience: Patience | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self.patience is not None and self.patience.is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +94,24 @@ def search(asked: Search, store: Store, consume: Consumer, restart: Restart | No
     """Read every hit of every name in order of time and hand it on; say for each name whether it may be believed.
 
     A request that is refused, is too heavy, or that some shard refuses is cut in halves until the query at fault stands
-    alone: the others are answered. Hits may then be handed on twice, after `restart` was told.
+    alone: the others are answered. Hits may then be handed on twice, after `restart` was told. All halves come before
+    the quarters of any, so that where time is short, those who are not at fault have been answered.
     """
-    doubts = _attempt(asked, store, consume)
-    if doubts.may_be_one_query and len(asked.queries) > 1:
-        return _halves(asked, store, consume, restart)
-    return {name: Answer(doubts.problems, doubts.is_failed, doubts.read_until) for name in asked.queries}
+    answers: dict[str, Answer] = {}
+    waiting = deque([asked])
+    while waiting:
+        part = waiting.popleft()
+        if part is not asked and part.is_over:
+            answers |= dict.fromkeys(part.queries, Answer((TIME_IS_UP,), is_failed=True))
+            continue
+        doubts = _attempt(part, store, consume)
+        if doubts.may_be_one_query and len(part.queries) > 1:
+            waiting += _halves(part)
+            if restart:
+                restart(part.queries)
+        else:
+            answers |= {name: Answer(doubts.problems, doubts.is_failed, doubts.read_until) for name in part.queries}
+    return answers
 
 
 def _attempt(asked: Search, store: Store, consume: Consumer) -> _Doubts:
@@ -104,15 +129,14 @@ def _attempt(asked: Search, store: Store, consume: Consumer) -> _Doubts:
     return _Doubts(tuple(faults), may_be_one_query=True, is_failed=True)
 
 
-def _halves(asked: Search, store: Store, consume: Consumer, restart: Restart | None) -> dict[str, Answer]:
-    if restart:
-        restart(asked.queries)
+def _halves(asked: Search) -> list[Search]:
     names = sorted(asked.queries)
     middle = len(names) // 2
-    answers: dict[str, Answer] = {}
-    for half in (names[:middle], names[middle:]):
-        answers |= search(replace(asked, queries={name: asked.queries[name] for name in half}), store, consume, restart)
-    return answers
+    within = asked.patience.within if asked.patience else asked.within
+    return [
+        replace(asked, queries={name: asked.queries[name] for name in half}, within=within)
+        for half in (names[:middle], names[middle:])
+    ]
 
 
 def _read(asked: Search, store: Store, consume: Consumer, reading: _Reading) -> _Doubts:
@@ -127,6 +151,8 @@ def _read(asked: Search, store: Store, consume: Consumer, reading: _Reading) -> 
         for name in consume(_by_name(page.hits)):
             queries.pop(name, None)
         reading.note(page)
+        if queries and asked.is_over:
+            return _Doubts((*problems, TIME_IS_UP), is_query_at_fault, is_failed=True, read_until=reading.until)
     return _Doubts(tuple(dict.fromkeys(problems)), is_query_at_fault)
 
 
