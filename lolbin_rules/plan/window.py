@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "DAWN",
@@ -138,15 +138,24 @@ class Spans:
         return Spans(self.windows + other.windows)
 
     def __and__(self, other: Spans) -> Spans:
-        return Spans(tuple(_common(self.windows, other.windows)))
+        return _sorted(_common(self.windows, other.windows))
 
     def __sub__(self, other: Spans) -> Spans:
-        return self & Spans(tuple(_between(other.windows)))
+        if not self.windows or not other.windows:
+            return self
+        return self & _sorted(_between(other.windows))
 
     @property
     def duration(self) -> timedelta:
         """How much time they span together."""
         return sum((window.duration for window in self.windows), timedelta())
+
+
+def _sorted(windows: Iterable[Window]) -> Spans:
+    """Windows that are known to be sorted, disjoint and not adjacent, as a set."""
+    spans = Spans()
+    object.__setattr__(spans, "windows", tuple(windows))
+    return spans
 
 
 def _joined(windows: list[Window]) -> Iterator[Window]:

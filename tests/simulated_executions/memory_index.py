@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from lolbin_rules.dsl.field import Typed
 from lolbin_rules.dsl.indexer import Indexer
 from lolbin_rules.dsl.mapping import IndexMapping
 from lolbin_rules.dsl.reader import Reader
+from lolbin_rules.store.embedded.asked import Asked
 from lolbin_rules.store.embedded.catalog import Index, setting
 from lolbin_rules.store.embedded.growth import TIMESTAMP, UNITS, shard_of
 from lolbin_rules.store.embedded.rows import Window
+from lolbin_rules.store.embedded.views import known
 
 __all__ = ["Kept", "MemoryIndex"]
 
@@ -71,6 +74,7 @@ class MemoryIndex:
     _indexer: Indexer = field(init=False)
     _seen: tuple[int, Index] | None = None
     _reader: Reader | None = None
+    _typed: dict[frozenset[str], dict[str, tuple[int, Typed]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._mapping = _mapping(self.body)
@@ -96,6 +100,14 @@ class MemoryIndex:
         """Let searches find what was written."""
         if self.found != self.kept:
             self.found = dict(self.kept)
+
+    def typed(self, kept: Kept, asked: Asked) -> Typed:
+        """The fields of a document that are asked for, with what the store itself knows of it; read once."""
+        read = self._typed.setdefault(asked.fields, {})
+        found = read.get(kept.id)
+        if found is None or found[0] != kept.seq_no:
+            found = read[kept.id] = (kept.seq_no, asked.reader.read(kept.source) | known(self.seen, kept[:3]))
+        return found[1]
 
     def _times(self, source: Mapping[str, Any]) -> tuple[int, int] | None:
         field = self._mapping.field(TIMESTAMP)

@@ -22,7 +22,7 @@ from lolbin_rules.store.embedded.growth import SEQ_NO, UNITS, shard_of
 from lolbin_rules.store.embedded.json_text import encode, part
 from lolbin_rules.store.embedded.names import check_index_name, is_match
 from lolbin_rules.store.embedded.search import ask
-from lolbin_rules.store.embedded.views import Batch, known
+from lolbin_rules.store.embedded.views import Batch
 from lolbin_rules.store.port import (
     Aggregated,
     Counted,
@@ -82,6 +82,9 @@ class MemoryStore:
         self._templates: dict[str, IndexTemplate] = {}
         self._indices: dict[str, MemoryIndex] = {}
         self._places = 0
+        self._writes = 0
+        self._written: dict[str, tuple[int, dict[Key, Mapping[str, Any]]]] = {}
+        self._listed: tuple[tuple[Index, ...], Catalog] = ((), Catalog(()))
 
     def scan(self, request: Scan) -> Iterator[Page]:
         """See `Store.scan`."""
@@ -133,10 +136,11 @@ class MemoryStore:
         return found, failures
 
     def _matching(self, index: Index, asked: Asked) -> Iterator[tuple[Kept, Mapping[str, Any], frozenset[str]]]:
-        for kept in self._indices[index.name].found.values():
+        memory = self._indices[index.name]
+        for kept in memory.found.values():
             if not kept.is_within(asked.window):
                 continue
-            typed = asked.reader.read(kept.source) | known(index, kept[:3])
+            typed = memory.typed(kept, asked)
             if names := asked.match(typed):
                 yield kept, typed, names
 
@@ -160,23 +164,20 @@ class MemoryStore:
         Deadline(self._stop, within).check()
         with self._lock:
             taken, failures = self._asked(index, query)
-            parts = [
-                Part(each.mapping, MemorySegment({}, 0), np.empty(0, dtype=np.uint32), _no_hit, each.name)
-                for each, _ in taken
-            ]
-            parts += [part for each, asked in taken for part in self._parts(each, asked)]
+            parts = [self._part(each, asked) for each, asked in taken]
             return Aggregated(aggregate(aggregations, parts, self._now_ms()) if parts else {}, failures)
 
-    def _parts(self, index: Index, asked: Asked) -> Iterator[Part]:
+    def _part(self, index: Index, asked: Asked) -> Part:
         batch = Batch(index, asked.fields)
         for kept, typed, _ in self._matching(index, asked):
             batch.add(kept[:3], kept.source, typed)
+        if not batch.size:
+            return Part(index.mapping, MemorySegment({}, 0), np.empty(0, dtype=np.uint32), _no_hit, index.name)
 
         def hit(row: int) -> dict[str, Any]:
             return {"_index": index.name, "_id": batch.rows[row][1], "_source": batch.sources[row]}
 
-        if batch.size:
-            yield Part(index.mapping, batch, np.arange(batch.size, dtype=np.uint32), hit, index.name)
+        return Part(index.mapping, batch, np.arange(batch.size, dtype=np.uint32), hit, index.name)
 
     def esql(self, query: str, condition: Query, *, within: timedelta) -> Rows:
         """See `Store.esql`: refused."""
@@ -212,6 +213,7 @@ class MemoryStore:
             return Outcome(Verdict.CONFLICT, "it is in another state")
         index.check(source)
         self._places += old is None
+        self._writes += 1
         index.keep(old.place if old else self._places, name, source)
         return Outcome(Verdict.UPDATED if old else Verdict.CREATED)
 
@@ -290,14 +292,21 @@ class MemoryStore:
     def written(self, pattern: str) -> dict[Key, Mapping[str, Any]]:
         """Every document of the indices that a pattern stands for, found by searches or not."""
         with self._lock:
-            return {
-                Key(each.name, kept.id): kept.source
-                for each in self._catalog().resolve([pattern])
-                for kept in self._indices[each.name].kept.values()
-            }
+            state, found = self._written.get(pattern, (-1, {}))
+            if state != self._writes:
+                found = {
+                    Key(each.name, kept.id): kept.source
+                    for each in self._catalog().resolve([pattern])
+                    for kept in self._indices[each.name].kept.values()
+                }
+                self._written[pattern] = (self._writes, found)
+            return found
 
     def _catalog(self) -> Catalog:
-        return Catalog(index.seen for index in self._indices.values())
+        seen = tuple(index.seen for index in self._indices.values())
+        if seen != self._listed[0]:
+            self._listed = (seen, Catalog(seen))
+        return self._listed[1]
 
     def _is_stopped(self) -> bool:
         try:

@@ -46,6 +46,7 @@ class History:
         logics: the logics in force, each with a moment at or after which it surely was; oldest first.
         ever: every logic that a file had.
         stored: the coverage when it was looked at last.
+        seen: how many documents were searchable then.
         is_closed: it was disabled since the last execution.
         swept: what sweeps must have found.
         sweeping: by runner, what sweeps began that must be made up for by later ones, unless the runner ends: when, and
@@ -57,6 +58,7 @@ class History:
     logics: list[tuple[Codes, int]] = field(default_factory=list)
     ever: list[Codes] = field(default_factory=list)
     stored: Coverage | None = None
+    seen: int = 0
     is_closed: bool = False
     swept: list[Meets] = field(default_factory=list)
     sweeping: dict[int, list[int]] = field(default_factory=dict)
@@ -157,13 +159,14 @@ class Oracle:
             before = history.stored
             if before is None or coverage.logics.current.fingerprint != before.logics.current.fingerprint:
                 history.logics.append((codes, since))
-            elif before.logics == coverage.logics:
+            elif before is not coverage and before.logics == coverage.logics:
                 self._check_memory(rule_id, before, coverage)
-            history.stored = coverage
             if coverage.is_open and (history.is_closed or not history.asked):
                 history.asked.append((since, FOREVER))
                 history.is_closed = False
-            self._check_belief(rule_id, coverage, written)
+            if history.stored is not coverage or history.seen != len(self._searchable):
+                self._check_belief(rule_id, coverage, written)
+            history.stored, history.seen = coverage, len(self._searchable)
 
     def _check_memory(self, rule_id: str, before: Coverage, coverage: Coverage) -> None:
         """Of two runners neither takes away what the other has found out."""

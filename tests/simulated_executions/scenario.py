@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
+from lolbin_rules.alert.source import write_time
 from lolbin_rules.rule.model import Rule
 
 __all__ = [
@@ -80,7 +81,7 @@ class Arrival:
     @property
     def source(self) -> dict[str, Any]:
         """The document."""
-        texts = [moment(time).isoformat(timespec="milliseconds") for time in self.times]
+        texts = [write_time(moment(time)) for time in self.times]
         source: dict[str, Any] = {
             "@timestamp": texts[0] if len(texts) == 1 else texts,
             "event": {"category": self.category, "code": self.code},

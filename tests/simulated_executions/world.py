@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -131,6 +131,7 @@ class World:
             for number in range(2)
         ]
         self._is_nested = False
+        self._coverages: dict[str, tuple[Mapping[str, Any], Coverage]] = {}
 
     def let_pass(self, milliseconds: int) -> None:
         """See `Turning`."""
@@ -276,7 +277,6 @@ class World:
         if self.scenario.sweeps is None:
             return []
         before, store = runner.store.counted.total(), runner.store
-        self._show_oracle()
         self._take_up_files(runner)
         rules = {rule.id: rule for rule in self._rules(runner)}
         try:
@@ -285,6 +285,9 @@ class World:
             return []
         owed = runner.sweeps.owed(rules.values(), told)
         orders = self._orders(runner, [rules[name] for name in owed])
+        if not owed:
+            return []
+        self._show_oracle()
         for name in owed:
             self.oracle.note_begun(name, runner.version[name][0], self._clock(runner))
         orders = replace(orders, is_sweep=True, spans=owed, goes_on=self._goes_on)
@@ -335,7 +338,10 @@ class World:
 
     def coverages(self) -> dict[str, Coverage]:
         """What is stored of each rule, read around all faults."""
-        return {key.id: from_document(source) for key, source in self.store.written(f"{PREFIX}-coverage").items()}
+        for key, source in self.store.written(f"{PREFIX}-coverage").items():
+            if self._coverages.get(key.id, (None,))[0] is not source:
+                self._coverages[key.id] = (source, from_document(source))
+        return {name: coverage for name, (_, coverage) in self._coverages.items()}
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from lolbin_rules.query.eql.check import Checker
 from lolbin_rules.query.eql.constants import check_depth, with_constants
@@ -16,8 +17,11 @@ __all__ = ["parse_eql"]
 
 _MOST_STAGES = 100
 _LARGEST_COUNT = 2**31 - 1
+_MOST_REMEMBERED = 1024
+"""Queries. A rule's is read twice in every execution of it."""
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def parse_eql(text: str) -> EventQuery | SequenceQuery | SampleQuery:
     """The query as a tree, checked as far as it can be without the types of fields.
 

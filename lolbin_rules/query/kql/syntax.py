@@ -7,7 +7,7 @@ space; the empty query asks for every document.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal, cast
 
 from lark import Lark, Token, Transformer, UnexpectedToken, v_args
@@ -21,6 +21,8 @@ __all__ = ["LONGEST", "And", "Everything", "Is", "Nested", "Node", "Not", "Or", 
 
 LONGEST: Final = 100_000
 """Characters that a query may have."""
+_MOST_REMEMBERED: Final = 1024
+"""Queries. A rule's is read twice in every execution of it."""
 
 _GRAMMAR: Final = """
 ?start: either
@@ -136,6 +138,7 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr", lexer=TokenSource, transformer=_Builder())
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def parse_kql(text: str) -> Node:
     """What a KQL query says.
 
