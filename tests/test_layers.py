@@ -50,6 +50,7 @@ LAYERS: dict[str, frozenset[str]] = {
 STOPWATCHES = {
     "execution/patience.py",
     "execution/run.py",
+    "execution/store_clock.py",
     "store/elasticsearch/limits.py",
     "store/elasticsearch/request.py",
     "store/embedded/deadline.py",

@@ -12,12 +12,12 @@ from lolbin_rules.store.port import IndexTemplate
 
 __all__ = ["VERSION", "mapping", "templates"]
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Grows with every change of `index_template.json`; a cluster that has a later version keeps it."""
 
 MONTHLY: Final = ("alerts", "suppressed", "executions")
 """What is written to one index a month (`<prefix>-alerts-2026.11`) and read through an alias (`<prefix>-alerts`)."""
-SINGLE: Final = ("coverage", "dead-letters", "certificates")
+SINGLE: Final = ("coverage", "dead-letters", "certificates", "leases")
 """What is written to one index (`<prefix>-coverage`)."""
 
 

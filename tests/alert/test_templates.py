@@ -18,7 +18,7 @@ from lolbin_rules.alert.suppression import member
 from lolbin_rules.alert.templates import VERSION, mapping, templates
 from lolbin_rules.store.port import Key
 
-KINDS = ("alerts", "suppressed", "executions", "coverage", "dead-letters", "certificates")
+KINDS = ("alerts", "suppressed", "executions", "coverage", "dead-letters", "certificates", "leases")
 CONTAINERS = {fields.ANCESTORS, fields.ORIGINAL_EVENT, fields.ORIGINAL_DATA_STREAM, fields.SUPPRESSION_TERMS}
 CONTAINERS |= {fields.RULE_THREAT, fields.EVENT, fields.THRESHOLD_RESULT}
 PAGE = "https://attack.mitre.org"
@@ -182,7 +182,13 @@ def test_every_index_has_one_template() -> None:
     written = [
         *(alert_index("lolbin", source) for source in (REACHED_OUT, {})),
         *(suppressed_index("lolbin", source) for source in (REACHED_OUT, {})),
-        *("lolbin-executions-2026.11", "lolbin-coverage", "lolbin-dead-letters", "lolbin-certificates"),
+        *(
+            "lolbin-executions-2026.11",
+            "lolbin-coverage",
+            "lolbin-dead-letters",
+            "lolbin-certificates",
+            "lolbin-leases",
+        ),
     ]
     for index in written:
         assert len([pattern for pattern in patterns if fnmatchcase(index, pattern)]) == 1
