@@ -27,6 +27,7 @@ from lolbin_rules.alert.templates import templates
 from lolbin_rules.asked_time import asked_span, asked_time
 from lolbin_rules.check_report import report, uncompilable, unfitting
 from lolbin_rules.errors import LolbinRulesError, RuleSetError, SettingsError, StoreForbidden
+from lolbin_rules.execution.batch import batches
 from lolbin_rules.execution.preview import Preview
 from lolbin_rules.execution.preview import preview as find_alerts
 from lolbin_rules.execution.progress import Course
@@ -41,7 +42,7 @@ from lolbin_rules.plan.window import Window, floor
 from lolbin_rules.preview_report import event_of, explanation, query_of, show
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule_paths import one_rule, read_rules, rule_paths
-from lolbin_rules.schedule import TEMPLATES_FORBIDDEN, Runner, batches, log_execution
+from lolbin_rules.schedule import TEMPLATES_FORBIDDEN, Runner, log_execution
 from lolbin_rules.settings import ElasticsearchSettings, RunnerSettings, read_settings
 from lolbin_rules.store.port import Store
 

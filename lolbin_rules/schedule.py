@@ -5,24 +5,28 @@ What to search is never told by a tick but by coverage, so a late, missed or dou
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError, StoreForbidden
+from lolbin_rules.execution.batch import Batch, batches, next_slot
+from lolbin_rules.execution.lease import Leases, life_for, runner_name
 from lolbin_rules.execution.record import Execution, Status
+from lolbin_rules.execution.refused import refuse
 from lolbin_rules.execution.run import Orders, disable, execute
+from lolbin_rules.execution.store_clock import StoreClock
 from lolbin_rules.execution.sweep import Sweeps
 from lolbin_rules.rule.load import read, rule_files
 from lolbin_rules.rule.model import Rule
@@ -30,10 +34,9 @@ from lolbin_rules.rule.ruleset import RuleSet, changed
 from lolbin_rules.settings import RunnerSettings
 from lolbin_rules.store.port import Store
 
-__all__ = ["TEMPLATES_FORBIDDEN", "Batch", "Runner", "batches", "log_execution", "next_slot"]
+__all__ = ["TEMPLATES_FORBIDDEN", "Runner", "Slots", "log_execution"]
 
 LOG = logging.getLogger(__name__)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREADS = 4
 LONGEST_WAIT = timedelta(minutes=1)
 SWEEP_LOOK = timedelta(seconds=15)
@@ -42,45 +45,15 @@ IDLE_LOOK = 0.2
 """Seconds between two looks whether ticks are under way."""
 SWEEP_BUDGET = timedelta(minutes=1)
 """How long one look may go on searching; the rest is left to the next one."""
+EARLY = timedelta(seconds=1)
+"""A tick that comes so much before its slot, or less, is the slot's: clocks are not read to the millisecond."""
+MOST_LISTED = 10
+LEAVING = 2
+"""Seconds that the store has to take back the leases of a runner that stops."""
 TEMPLATES_FORBIDDEN = "Index templates are taken to be in place; if they are not, run `lolbin-rules setup` once."
 
 # A tick that comes late is still wanted, several missed ones are one, and a slow batch is not run beside itself.
 JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rules that are searched in the same requests because they share indices, interval and lookback."""
-
-    index: tuple[str, ...]
-    interval: timedelta
-    lookback: timedelta
-
-    @property
-    def name(self) -> str:
-        """Names the batch stably: the same for the same indices and times, on every machine."""
-        text = f"{','.join(self.index)} {self.interval.total_seconds()} {self.lookback.total_seconds()}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def phase(self) -> timedelta:
-        """How far into its interval the batch ticks, so that batches do not all come at once."""
-        return timedelta(seconds=int(self.name, 16) % int(self.interval.total_seconds()))
-
-
-def batches(rules: Mapping[str, Rule]) -> dict[Batch, list[Rule]]:
-    """The enabled rules by batch."""
-    found: dict[Batch, list[Rule]] = {}
-    for rule in rules.values():
-        if rule.enabled:
-            found.setdefault(Batch(rule.index, rule.interval, rule.lookback), []).append(rule)
-    return found
-
-
-def next_slot(batch: Batch, now: datetime) -> datetime:
-    """The first moment after `now` that is a whole number of intervals and the batch's phase after 1970."""
-    slots = (now - EPOCH - batch.phase) // batch.interval
-    return EPOCH + batch.phase + (slots + 1) * batch.interval
 
 
 @dataclass(slots=True)
@@ -91,8 +64,9 @@ class Runner:
         store: where events are read and alerts written.
         settings: see `RunnerSettings`.
         rules: files and folders of rules.
-        clock: the present time.
+        clock: the machine's, which is compared with the store's and decides nothing.
         report: called with every execution, from any thread.
+        skipped: ticks that were left to other runners so far.
     """
 
     store: Store
@@ -101,13 +75,19 @@ class Runner:
     clock: Callable[[], datetime]
     report: Callable[[Execution], None]
     stopping: threading.Event = field(default_factory=threading.Event)
+    skipped: int = 0
     _ruleset: RuleSet = field(default_factory=RuleSet)
     _removed: dict[str, Rule] = field(default_factory=dict)
     _signature: object = None
     _convicted: set[str] = field(default_factory=set)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
     _under_way: set[str] = field(default_factory=set)
     _sweeps: Sweeps = field(init=False)
+    _present: StoreClock = field(init=False)
+    _leases: Leases | None = None
+    _ours_before: set[str] = field(default_factory=set)
+    _steps: int = 0
     _scheduler: BackgroundScheduler = field(
         default_factory=lambda: BackgroundScheduler(
             timezone=UTC,
@@ -118,6 +98,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._sweeps = Sweeps(self.settings.sweep_interval, self.settings.sweep_reach)
+        self._present = StoreClock(self.store, self.clock)
 
     def run(self) -> bool:
         """Work until `stop` is called; then let what is under way finish for as long as `stop_grace`, and return.
@@ -132,15 +113,17 @@ class Runner:
         if not self._prepare():
             return True
         self._scheduler.start()
+        name = runner_name(self.settings.runner_name)
+        self._leases = Leases(self.store, self.settings.prefix, name, self._present, self._begun.copy)
         self.reload()
-        every = IntervalTrigger(seconds=int(self.settings.reload_interval.total_seconds()), timezone=UTC)
-        self._scheduler.add_job(self.reload, every)
+        self._scheduler.add_job(self.reload, Slots(lambda: self.settings.reload_interval))
         if self._sweeps.interval:
             look = min(SWEEP_LOOK, self._sweeps.interval)
-            again = IntervalTrigger(seconds=int(look.total_seconds()), timezone=UTC)
-            self._scheduler.add_job(self.sweep, again, executor="sweep")
+            self._scheduler.add_job(self.sweep, Slots(lambda: look), executor="sweep")
+        keeping = threading.Thread(target=self._leases.keep, args=(self._take_up_leases,), daemon=True)
+        keeping.start()
         self.stopping.wait()
-        return self._shut_down()
+        return self._shut_down(self._leases, keeping)
 
     def stop(self) -> None:
         """Begin no more executions, and end `run`; a second call abandons what is under way at once."""
@@ -149,41 +132,57 @@ class Runner:
         self.stopping.set()
 
     def tick(self, batch: Batch) -> None:
-        """Execute the batch's rules, unless they are being executed already."""
+        """Execute the batch's rules, unless they are being executed already or another runner holds them."""
         lock = self._locks.setdefault(batch.name, threading.Lock())
         if self.stopping.is_set() or not lock.acquire(blocking=False):
             return
+        self._begun.add(batch.name)  # before it is asked for: see Leases.busy
+        try:
+            if self._leases is None or self._leases.holds(batch.name):
+                self._execute(batch)
+            else:
+                self.skipped += 1
+                LOG.debug("%s: another runner's; %d ticks were left to others so far.", batch.name, self.skipped)
+        finally:
+            self._begun.discard(batch.name)
+            lock.release()
+
+    def _execute(self, batch: Batch) -> None:
         self._under_way.add(batch.name)
         try:
-            rules = batches(self._ruleset.rules).get(batch, [])
-            for execution in execute(self._orders(rules), self.store, self._convicted):
-                self.report(execution)
+            orders = self._orders(batches(self._ruleset.rules).get(batch, []))
+            if self._present.refusal:
+                executions = refuse(orders, self._present.refusal, self.store)
+            else:
+                executions = execute(orders, self.store, self._convicted)
         finally:
             self._under_way.discard(batch.name)
-            lock.release()
+        for execution in executions:
+            self.report(execution)
 
     def sweep(self) -> None:
         """Sweep the rules that are due for it, while no tick is under way; at least a little of it in any case.
 
         Were it to wait for as long as there are ticks, a busy runner would never sweep.
         """
-        began = self.clock()
-        while self._under_way and self.clock() < began + LONGEST_WAIT:
+        now = self._present.now
+        began = now()
+        while self._under_way and now() < began + LONGEST_WAIT:
             if self.stopping.wait(IDLE_LOOK):
                 return
-        rules = self._ruleset.rules
+        rules = {rule.id: rule for together in self._ours().values() for rule in together}
         try:
             told = self.store.clock()
         except StoreError as error:
             LOG.warning("No sweep for now: %s", error)
             return
         owed = self._sweeps.owed(rules.values(), told)
-        if self.stopping.is_set() or not owed:
+        if self.stopping.is_set() or self._present.refusal or not owed:
             return
-        until = self.clock() + SWEEP_BUDGET
+        until = now() + SWEEP_BUDGET
 
         def goes_on() -> bool:
-            return not (self._under_way or self.stopping.is_set()) and self.clock() < until
+            return not (self._under_way or self.stopping.is_set()) and now() < until
 
         orders = self._orders([rules[name] for name in owed])
         orders = replace(orders, is_sweep=True, spans=owed, goes_on=goes_on)
@@ -191,6 +190,12 @@ class Runner:
         self._sweeps.took(executions, told)
         for execution in executions:
             self.report(execution)
+
+    def _ours(self) -> dict[Batch, list[Rule]]:
+        """The batches that are ours to execute, with their rules."""
+        known = batches(self._ruleset.rules)
+        held = None if self._leases is None else self._leases.held()
+        return {batch: rules for batch, rules in known.items() if held is None or batch.name in held}
 
     def reload(self) -> None:
         """Take up changed rule files. Rules of files that became faulty go on as they were."""
@@ -223,7 +228,7 @@ class Runner:
         return Orders(
             rules,
             self._ruleset.lists,
-            self.clock(),
+            self._present.now(),
             prefix=settings.prefix,
             gap_horizon=settings.gap_horizon,
             within=settings.execution_timeout,
@@ -265,17 +270,60 @@ class Runner:
                     job.remove()
         for name, batch in wanted.items():
             if self._scheduler.get_job(name) is None:
-                now = self.clock()
-                seconds = int(batch.interval.total_seconds())
-                trigger = IntervalTrigger(seconds=seconds, start_date=next_slot(batch, now), timezone=UTC)
-                self._scheduler.add_job(self.tick, trigger, args=[batch], id=name)
-                self._scheduler.add_job(self.tick, args=[batch], id=f"{name}-first", replace_existing=True)
+                self._scheduler.add_job(self.tick, Slots(partial(self._until_next, batch)), args=[batch], id=name)
+        if self._leases is not None:
+            self._leases.want(wanted, life_for(batch.interval for batch in wanted.values()))
 
-    def _shut_down(self) -> bool:
+    def _until_next(self, batch: Batch) -> timedelta:
+        """How long it is to the batch's next slot by the store's clock; one that is just ahead has had its tick."""
+        now = self._present.now()
+        return next_slot(batch, now + min(EARLY, batch.interval / 4)) - now
+
+    def _take_up_leases(self) -> None:
+        """Execute at once what this runner has just taken: whoever had it may have died in the midst of it."""
+        if self._present.steps != self._steps:
+            self._steps = self._present.steps
+            for job in self._scheduler.get_jobs():
+                if isinstance(job.trigger, Slots):
+                    with suppress(JobLookupError):  # it was removed meanwhile
+                        job.reschedule(job.trigger)
+        ours = self._ours()
+        taken = [batch for batch in ours if batch.name not in self._ours_before]
+        if self._leases is None or {batch.name for batch in ours} == self._ours_before or self.stopping.is_set():
+            return
+        self._ours_before = {batch.name for batch in ours}
+        LOG.info(
+            "Runner %s executes %d of %d batches of rules%s.",
+            self._leases.name,
+            len(ours),
+            len(batches(self._ruleset.rules)),
+            f"; new among them: {_listed(rule.id for batch in taken for rule in ours[batch])}" if taken else "",
+        )
+        for batch in taken:
+            self._scheduler.add_job(self.tick, args=[batch], id=f"{batch.name}-first", replace_existing=True)
+
+    def _shut_down(self, leases: Leases, keeping: threading.Thread) -> bool:
+        leases.want((), leases.life)  # what is not under way is for others at once
         finishing = threading.Thread(target=self._scheduler.shutdown, daemon=True)
         finishing.start()
         finishing.join(self.settings.stop_grace.total_seconds())
+        leases.end()
+        keeping.join(LEAVING)
         return not finishing.is_alive()
+
+
+class Slots(BaseTrigger):  # type: ignore[misc]
+    """Fires when what is left until then, asked anew after each time, has passed by the scheduler's clock.
+
+    That is the machine's, whatever it shows: only differences of it count.
+    """
+
+    def __init__(self, until_next: Callable[[], timedelta]) -> None:
+        self._until_next = until_next
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """See APScheduler's `BaseTrigger`."""
+        return now + self._until_next()
 
 
 def _signature(paths: tuple[Path, ...]) -> object:
@@ -307,6 +355,12 @@ def _with_survivors(before: RuleSet, now: RuleSet) -> RuleSet:
         exceptions={**before.exceptions, **now.exceptions},
         origin={**{rule_id: before.origin[rule_id] for rule_id in lost}, **now.origin},
     )
+
+
+def _listed(ids: Iterable[str]) -> str:
+    found = sorted(ids)
+    more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+    return ", ".join(found[:MOST_LISTED]) + more
 
 
 def log_execution(execution: Execution) -> None:

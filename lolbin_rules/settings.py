@@ -101,6 +101,7 @@ class RunnerSettings(BaseSettings):
         sweep_reach: how far back that looks.
         reload_interval: how often rule files are looked at for changes.
         stop_grace: how long a stop waits for an execution to finish before it is abandoned.
+        runner_name: what this runner is called among several; else its host and process.
         data_dir: the folder of the embedded store; by XDG's rules where it is not set.
         retention_age: events of the embedded store that are older are deleted; alerts and coverage stay.
         retention_size: the oldest events of the embedded store are deleted while their text is more bytes than this.
@@ -118,6 +119,7 @@ class RunnerSettings(BaseSettings):
     sweep_reach: Duration = timedelta(hours=24)
     reload_interval: Duration = timedelta(seconds=10)
     stop_grace: Duration = timedelta(seconds=20)
+    runner_name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     data_dir: Path = Field(default_factory=_data_home)
     retention_age: Duration = timedelta(days=8)
     retention_size: ByteSize = ByteSize(4_000_000_000)

@@ -12,6 +12,7 @@ import orjson
 from lolbin_rules.alert.source import parse_time, write_time
 from lolbin_rules.errors import SettingsError
 from lolbin_rules.execution.arrivals import Recorded, recorded_arrivals
+from lolbin_rules.execution.batch import Batch
 from lolbin_rules.execution.delays import INGESTED, REFRESHED
 from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.progress import Course
@@ -22,7 +23,6 @@ from lolbin_rules.query.time_axis import EVENT_TIME, axes_of
 from lolbin_rules.rule.duration import format_duration, format_lookback, parse_duration, parse_lookback
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
-from lolbin_rules.schedule import Batch
 from lolbin_rules.store.port import Store
 
 __all__ = ["Replays", "outages", "tell_replays"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lolbin_rules.execution.record import Execution
+from lolbin_rules.alert.templates import templates
+from lolbin_rules.execution.batch import EPOCH, Batch, batches, next_slot
+from lolbin_rules.execution.lease import Leases
+from lolbin_rules.execution.record import Execution, Status
+from lolbin_rules.execution.roster import LONGEST_LIFE
+from lolbin_rules.execution.store_clock import StoreClock
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule.model import Rule
-from lolbin_rules.schedule import EPOCH, Batch, Runner, batches, next_slot
+from lolbin_rules.schedule import Runner, Slots
 from lolbin_rules.settings import RunnerSettings
 from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore
 from lolbin_rules.store.embedded import EmbeddedStore
@@ -139,6 +144,67 @@ def test_a_sweep_gives_way_to_ticks_and_goes_on_later(tmp_path: Path, monkeypatc
     assert [window.start for window in first.planned] == [hours[1]]
     assert [window.start for window in second.planned] == [*hours[2:], hours[5] - timedelta(minutes=9)]
     assert second.tally.given_up == []
+
+
+@pytest.fixture
+def looking_on(tmp_path: Path) -> Iterator[tuple[Runner, list[Execution]]]:
+    """A runner of one rule on a store with one index, and what it reports."""
+    write_rule(tmp_path / "rules", "a")
+    seen: list[Execution] = []
+    with closing(EmbeddedStore(tmp_path / "store", clock=lambda: NOW)) as store:
+        store.prepare(templates("lolbin"))
+        store.create([Document(Key("nothing-1", "x"), {"@timestamp": 0, "event.category": "x", "process.name": "x"})])
+        runner = Runner(store, RunnerSettings(), (tmp_path / "rules",), lambda: NOW, seen.append)
+        runner.reload()
+        yield runner, seen
+
+
+def test_what_another_runner_holds_is_neither_executed_nor_swept(
+    looking_on: tuple[Runner, list[Execution]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In silence, but counted; when the other is gone, it is."""
+    runner, seen = looking_on
+    (batch,) = batches(runner._ruleset.rules)
+    leases = [
+        Leases(runner.store, "lolbin", name, StoreClock(runner.store, lambda: NOW), frozenset)
+        for name in ("us", "others")
+    ]
+    runner._leases, others = leases
+    for each in (others, runner._leases):
+        each.want([batch.name], LONGEST_LIFE)
+        each.attend()
+    runner.tick(batch)
+    runner.tick(batch)
+    runner.sweep()
+    assert (seen, runner.skipped, caplog.text) == ([], 2, "")
+    others.end()
+    others.keep(lambda: None)
+    runner._leases.attend()
+    runner.tick(batch)
+    runner.sweep()
+    assert [execution.is_sweep for execution in seen] == [False, True]
+    assert runner.skipped == 2
+
+
+def test_nothing_is_searched_while_the_stores_clock_leaps(looking_on: tuple[Runner, list[Execution]]) -> None:
+    """The executions fail with that reason and are recorded; coverage is left as it is."""
+    runner, seen = looking_on
+    (batch,) = batches(runner._ruleset.rules)
+    runner._present.refusal = "The clock leaps."
+    runner.tick(batch)
+    runner.sweep()
+    (execution,) = seen
+    assert (execution.status, execution.reason, execution.planned) == (Status.FAILED, "The clock leaps.", ())
+    recorded = runner.store.get([Key(f"lolbin-executions-{NOW:%Y.%m}", execution.uuid), Key("lolbin-coverage", "a")])
+    assert [stored is not None for stored in recorded] == [True, False]
+
+
+def test_ticks_wait_for_what_is_left_whatever_the_machines_clock_shows() -> None:
+    """Its hour may be any; a slot that is just ahead counts as ticked, as clocks are not read that closely."""
+    left = timedelta(minutes=3)
+    for hours in (-5, 0, 5):
+        moment = NOW + timedelta(hours=hours)
+        assert Slots(lambda: left).get_next_fire_time(moment + left, moment) == moment + left
 
 
 def test_a_new_rule_ticks_and_a_removed_one_no_longer_does(begin: Begin, tmp_path: Path) -> None:

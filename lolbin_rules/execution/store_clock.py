@@ -79,7 +79,8 @@ class StoreClock:
         machine: the machine's clock.
         stopwatch: seconds that only ever go on.
         refusal: why nothing should be executed before the next measurement; empty where nothing speaks against it.
-        steps: how often the machine's clock was seen to be set.
+        steps: how often what waits for a time must be told to wait anew: after the first measurement, and whenever the
+            machine's clock, or the store's, was seen to be set.
     """
 
     store: Store
@@ -103,7 +104,9 @@ class StoreClock:
         reading = Reading(told, began, self.stopwatch(), self.machine())
         before, self._last = self._last, reading
         self.refusal = ""
+        self.steps += before is None
         if before is not None and not is_steady(before, reading):
+            self.steps += 1
             passed = timedelta(seconds=reading.ended - before.ended)
             self.refusal = (
                 f"The store's clock went from {before.told.isoformat()} to {told.isoformat()} within "

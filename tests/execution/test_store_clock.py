@@ -121,10 +121,13 @@ def test_a_sleep_of_the_machine_is_no_fault(times: Times, clock: StoreClock) -> 
 @pytest.mark.parametrize("by", [7 * SECOND, -7 * SECOND, HOUR, -HOUR])
 def test_nothing_is_executed_while_the_stores_clock_leaps(by: timedelta, times: Times, clock: StoreClock) -> None:
     """Nobody could say what was searched when. Once it goes on steadily, so do executions."""
+    assert clock.steps == 0
     clock.measure()
+    assert clock.steps == 1
     times.let_pass(SECOND)
     times.store += by
     clock.measure()
+    assert clock.steps == 2
     assert "The store's clock went from" in clock.refusal
     times.let_pass(SECOND)
     clock.measure()

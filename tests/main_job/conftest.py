@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from event_indices import MAPPING, SETTINGS, index_of, load_into_folder, load_onto_node, map_indices, recorded_lines
+from live_runners import Site
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule.ruleset import RuleSet
@@ -104,3 +105,14 @@ def recorded(request: pytest.FixtureRequest) -> Iterator[World]:
     with opened as world:
         world.store.prepare(templates(world.written))
         yield world
+
+
+@pytest.fixture
+def site(world: World, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Site]:
+    """A place for one test; no runner outlives it."""
+    site = Site(world, tmp_path, pytestconfig.rootpath / "scheduler.py")
+    yield site
+    for scheduler in site.schedulers:
+        with suppress(ProcessLookupError):
+            scheduler.process.kill()
+        scheduler.process.wait()

@@ -14,13 +14,13 @@ from typing import Any
 from event_indices import MAPPING
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError
+from lolbin_rules.execution.batch import batches
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.run import Orders, disable, execute
 from lolbin_rules.execution.sweep import Sweeps
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.document import from_document
 from lolbin_rules.rule.model import Rule
-from lolbin_rules.schedule import batches
 from lolbin_rules.store.port import Document, IndexTemplate, Key, Verdict
 from simulated_executions.faults import Crash, FaultyStore
 from simulated_executions.memory_store import MemoryStore
