@@ -98,6 +98,8 @@ class Site:
 
     def await_alerts(self, expected: list[str], rule_id: str = "live") -> None:
         """Wait until these events, and no others, have one alert each."""
+        # The index of alerts is there before it is looked into.
+        await_that(lambda: any("ALERT" in each.said for each in self.schedulers), lambda: self.schedulers[-1].said)
         await_that(
             lambda: self.alerted(rule_id).keys() >= set(expected),
             lambda: f"alerts of {set(expected) - self.alerted(rule_id).keys()}:\n{self.schedulers[-1].said}",
