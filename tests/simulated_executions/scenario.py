@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -217,6 +218,9 @@ def draw(seed: int) -> Scenario:
     rules = _rules(chance, interval)
     length = chance.randint(4, 8) * interval
     arrivals = _arrivals(chance, rules[0], length)
+    sweeps, gives_way = _sweeps(random.Random(f"sweeps {seed}"))
+    if sweeps is not None:
+        arrivals += _late(random.Random(f"late {seed}"), rules[0], arrivals, sweeps)
     end = length + chance.randint(0, 2) * interval
     edits = _edits(chance, rules, length) if chance.random() < 0.4 else []
     edits += _suppression_edits(random.Random(f"suppression {seed}"), rules, length)
@@ -235,7 +239,8 @@ def draw(seed: int) -> Scenario:
         chance.choice((0.02, 0.05, 0.2)) if is_pair else 0,
         end,
         chance.choice((1, 2, 3, 7, 1000)),
-        *_sweeps(random.Random(f"sweeps {seed}")),
+        sweeps,
+        gives_way,
     )
 
 
@@ -289,6 +294,23 @@ def _arrivals(chance: random.Random, rule: Watched, length: int) -> list[Arrival
         host = None if chance.random() < 0.04 else chance.choice(HOSTS)
         arrivals.append(Arrival(f"e{place}", index, times, category, chance.choice("123"), host, written, refreshed))
     return arrivals
+
+
+def _late(
+    chance: random.Random, rule: Watched, arrivals: Sequence[Arrival], sweeps: tuple[int, int]
+) -> Iterator[Arrival]:
+    """Documents that only sweeps can find, near to others in time."""
+    every, reach = sweeps
+    for place in range(chance.randint(2, 6)):
+        near = chance.choice(arrivals)
+        time = near.times[0] + chance.choice((0, 1, -SECOND, chance.randint(-MAXSPAN, MAXSPAN)))
+        seen = max(time + chance.randint(rule.tolerance, max(reach - every, rule.tolerance)), near.written)
+        host, category = chance.choice((near.host, chance.choice(HOSTS))), chance.choice("aabc")
+        code = chance.choice((near.code, *"123"))
+        name = f"e{len(arrivals) + place}"
+        yield Arrival(
+            name, near.index, (time,), category, code, host, max(0, seen - chance.randint(0, SECOND)), max(0, seen)
+        )
 
 
 def _delay(chance: random.Random, law: str, late: int) -> int:

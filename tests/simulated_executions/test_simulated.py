@@ -31,6 +31,7 @@ FAULTS = (
     "page repeated",
     "partial",
     "refused",
+    "sweep",
 )
 
 

@@ -181,11 +181,11 @@ class World:
         self.let_pass(max(0, self.scenario.end - self.now))
 
     def drain(self) -> None:
-        """Outages are over: the first runner ticks until nothing is left, or for too long."""
+        """Nothing goes wrong any more: the first runner ticks until nothing is left, or for too long."""
         last = max((arrival.refreshed for arrival in self.scenario.arrivals), default=0)
         last = max([last, *(edit.at for edit in self._edits)])
-        runner = self.runners[0]
-        runner.store.faults, runner.store.crash_at = HEALTHY, 0
+        for runner in self.runners:
+            runner.store.faults, runner.store.crash_at = HEALTHY, 0
         interval = self.scenario.rules[0].interval
         reach = max(rule.tolerance for rule in self.scenario.rules) + 2 * interval
         self._sweep_on()
@@ -210,13 +210,13 @@ class World:
             return
         every, reach = self.scenario.sweeps
         begun = self._sweep_all()
-        self.let_pass(begun + every - self.now)
+        self.let_pass(begun + every + SECOND - self.now)
         begun = self._sweep_all()
         self.oracle.note_swept_from(begun)
         for arrival in sorted(self.scenario.arrivals, key=lambda arrival: arrival.refreshed):
             if begun < arrival.refreshed <= max(arrival.times) + reach:
                 intervals = -(-(arrival.refreshed - begun) // every)
-                self.let_pass(max(0, begun + intervals * every - self.now))
+                self.let_pass(max(0, begun + intervals * every + SECOND - self.now))
                 begun = self._sweep_all()
 
     def _sweep_all(self) -> int:
