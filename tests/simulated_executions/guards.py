@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lolbin_rules.alert import identity
-from lolbin_rules.execution import item, run, search, write
+from lolbin_rules.execution import item, run, search, sweep, write
 from lolbin_rules.execution.item import Fate
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution
@@ -198,30 +198,36 @@ def _members_before_alerts() -> Iterator[None]:
         yield
 
 
+def _sweeps() -> AbstractContextManager[Any]:
+    """Nothing is ever swept."""
+    return patch.object(sweep.Sweeps, "owed", lambda sweeps, rules, now: {})
+
+
 def _counting_before_belief() -> AbstractContextManager[Any]:
     """Groups whose counts could not be brought up to date are believed to be done."""
     return patch.object(run, "_settle_groups", lambda course, store, prefix: None)
 
 
 GUARDS: Mapping[str, tuple[Removed, int]] = {
-    "a partial page is not believed": (_partial_flag, 80),
-    "a partial aggregation is not believed": (_partial_flag_of_counts, 80),
+    "a partial page is not believed": (_partial_flag, 30),
+    "a partial aggregation is not believed": (_partial_flag_of_counts, 70),
     "partial events of sequences are not believed": (_partial_flag_of_sequences, 30),
-    "every item of a bulk is looked at": (_item_verdict, 90),
+    "every item of a bulk is looked at": (_item_verdict, 0),
     "compare and set": (_compare_and_set, 0),
     "alerts before coverage": (_order_of_writes, 0),
     "a cap defers": (_deferral, 0),
     "time is settled only once late documents had come": (_tolerance, 0),
     "a cut leaves out its whole millisecond": (_whole_millisecond, 0),
-    "ties at the edge of a page": (_tie_breaker, 0),
+    "ties at the edge of a page": (_tie_breaker, 10),
     "pages come in order": (_order_of_pages, 0),
     "alerts have fixed ids": (_fixed_ids, 0),
     "a search that breaks off is believed up to there": (_belief_up_to_a_break, 0),
     "members are refreshed before they are counted": (_refresh_before_counting, 0),
-    "the store's clock decides": (_clock_of_the_store, 20),
-    "an alert that cannot be written leaves a hole": (_holes, 40),
-    "members of groups are looked at one by one": (_members_of_groups, 0),
-    "memberships before the alert of their group": (_members_before_alerts, 0),
+    "the store's clock decides": (_clock_of_the_store, 25),
+    "an alert that cannot be written leaves a hole": (_holes, 10),
+    "members of groups are looked at one by one": (_members_of_groups, 5),
+    "memberships before the alert of their group": (_members_before_alerts, 10),
+    "sweeps": (_sweeps, 5),
     "counts are exact before time is done": (_counting_before_belief, 0),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""
