@@ -6,6 +6,7 @@ the field, its sub-fields and the fields it is copied to have of that. A repeate
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -129,7 +130,7 @@ class EncodedRows:
         self._lengths.append(len(self.pending) - self._start)
         self.size += 1
         if len(self.pending) >= _CHUNK:
-            self._chunks.append(np.array(self.pending, np.uint32))
+            self._chunks.append(np.frombuffer(array("I", self.pending), np.uintc))
             self.pending.clear()
         self._start = len(self.pending)
 
@@ -141,7 +142,8 @@ class EncodedRows:
         """The columns of the fields that any row has values in."""
         codes = np.concatenate([*self._chunks, np.array(self.pending[: self._start], np.uint32)])
         rows = np.repeat(np.arange(self.size, dtype=np.uint32), np.array(self._lengths, np.int64))
-        owners = np.full(self.known, len(leaves), np.uint32)
+        # Numbers of sixteen bits are sorted by their digits, several times faster than longer ones.
+        owners = np.full(self.known, len(leaves), np.uint16 if len(leaves) < 1 << 16 else np.uint32)
         for number, leaf in enumerate(leaves):
             owners[leaf.codes] = number
         # Codes of one leaf side by side, in the order of rows.
