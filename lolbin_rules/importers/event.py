@@ -18,7 +18,7 @@ Read: TypeAlias = Callable[[int], None]
 """Told of every further byte of a file (as it lies on the disk) that was read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are many, and that makes each of them several times slower
 class Event:
     """One event as it will be stored.
 
