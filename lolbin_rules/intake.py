@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import orjson
 
 from lolbin_rules.errors import StoreUnavailable
 from lolbin_rules.importers.event import Broken, Event
@@ -64,12 +66,10 @@ def take_in(found: Iterable[Event | Broken], store: EventStore) -> Intake:
         StoreUnavailable: the store takes no more, for want of space perhaps. What was written before is there.
     """
     intake = Intake()
+    rest = iter(found)
     with _uncollected():
-        for some in _chunks(found):
-            _write([each for each in some if isinstance(each, Event)], store, intake)
-            for each in some:
-                if isinstance(each, Broken):
-                    intake.refuse(each)
+        while _write(rest, store, intake):
+            pass
     store.refresh(sorted(intake.indices))
     return intake
 
@@ -86,13 +86,32 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _ingest(events: Sequence[Event], store: EventStore) -> list[Outcome]:
-    return store.ingest((event.index, event.id, event.raw, event.source) for event in events)
+class _Kept(NamedTuple):
+    """What is kept of an event until it is written; what its text says is let go as soon as it is read."""
+
+    index: str  # type: ignore[assignment] # what the method of that name finds is asked of nobody
+    id: str
+    raw: bytes
+    place: str
 
 
-def _write(events: Sequence[Event], store: EventStore, intake: Intake) -> None:
-    taken: list[Event] = []
-    for event, outcome in zip(events, _ingest(events, store), strict=True):
+def _write(rest: Iterator[Event | Broken], store: EventStore, intake: Intake) -> bool:
+    """Write the events next in turn; whether there were any, or faults."""
+    kept: list[_Kept] = []
+    faults = 0
+
+    def events() -> Iterator[tuple[str, str, bytes, Mapping[str, Any]]]:
+        nonlocal faults
+        for each in islice(rest, AT_ONCE):
+            if isinstance(each, Broken):
+                intake.refuse(each)
+                faults += 1
+            else:
+                kept.append(_Kept(each.index, each.id, each.raw, each.place))
+                yield each.index, each.id, each.raw, each.source
+
+    taken: list[_Kept] = []
+    for event, outcome in zip(kept, store.ingest(events()), strict=True):
         match outcome.verdict:
             case Verdict.CREATED:
                 intake.taken += 1
@@ -105,18 +124,19 @@ def _write(events: Sequence[Event], store: EventStore, intake: Intake) -> None:
                 raise StoreUnavailable(f"{event.place} could not be stored: {outcome.reason}")
     if taken:
         _tell_apart(taken, store, intake)
+    return bool(kept or faults)
 
 
-def _tell_apart(events: Sequence[Event], store: EventStore, intake: Intake) -> None:
+def _tell_apart(events: Sequence[_Kept], store: EventStore, intake: Intake) -> None:
     """Events whose id is taken: by themselves, or by others of the same name, beside which they are kept."""
     namesakes = []
     for event, stored in zip(events, store.get([Key(event.index, event.id) for event in events]), strict=True):
         intake.indices.add(event.index)
-        if stored is None or stored.source == event.source:
+        if stored is None or stored.source == orjson.loads(event.raw):
             intake.known += 1
         else:
             namesakes.append(event)
-    outcomes = store.create([Document(Key(each.index, _own_id(each)), each.source) for each in namesakes])
+    outcomes = store.create([Document(Key(each.index, _own_id(each)), orjson.loads(each.raw)) for each in namesakes])
     for event, outcome in zip(namesakes, outcomes, strict=True):
         if outcome.verdict is Verdict.CREATED:
             intake.taken += 1
@@ -127,12 +147,6 @@ def _tell_apart(events: Sequence[Event], store: EventStore, intake: Intake) -> N
             intake.refuse(Broken(event.place, outcome.reason))
 
 
-def _own_id(event: Event) -> str:
+def _own_id(event: _Kept) -> str:
     """An id for an event whose own is another one's: made of its text, so that it is the same whenever it is read."""
     return f"{event.id}~{hashlib.sha256(event.raw).hexdigest()[:16]}"
-
-
-def _chunks(found: Iterable[Event | Broken]) -> Iterator[list[Event | Broken]]:
-    rest = iter(found)
-    while some := list(islice(rest, AT_ONCE)):
-        yield some
