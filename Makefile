@@ -20,7 +20,8 @@ help:
 	@echo 'make test      run all tests; ARGS="-k name" passes options on to pytest'
 	@echo 'make simulate  run executions with random faults on a virtual clock: SEEDS=100000 worlds, from SEED_FROM=0 on'
 	@echo 'make fuzz      compare queries with an Elasticsearch node (NODE_URL=...): 20,000 random ones, 10,000 in KQL, 5,000 in EQL'
-	@echo 'make bench     measure the query languages, and the embedded store beside an Elasticsearch node'
+	@echo 'make bench     measure the query languages, taking events in (EVENTS=PATH: those), and the embedded store'
+	@echo '               beside an Elasticsearch node'
 	@echo 'make lint      check style, format and types'
 	@echo 'make node      run an Elasticsearch node at http://127.0.0.1:9200 until Ctrl-C (needs java and mvn)'
 	@echo 'make test-es9  run the tests that speak to a node on 9.0.0 (needs a JDK 21 or newer, and mvn)'
@@ -58,6 +59,7 @@ fuzz: $(VENV)/dev.stamp
 BENCH ?=
 bench: $(VENV)/dev.stamp
 	PYTHONPATH=tests:. $(VENV)/bin/python benchmarks/query_languages.py
+	PYTHONPATH=tests:. $(VENV)/bin/python benchmarks/ingest.py $(if $(EVENTS),--events $(EVENTS))
 	PYTHONPATH=tests:. $(VENV)/bin/python benchmarks/embedded_against_node.py $(BENCH)
 
 lint: $(VENV)/dev.stamp
