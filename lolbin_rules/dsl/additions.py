@@ -31,6 +31,11 @@ class Additions:
         """The full names of all that was added."""
         return {parent.full_name(key) for parent, key in self._keys} | {node.name for node in self._constants}
 
+    @property
+    def are_open(self) -> bool:
+        """Whether the document that is being read has added something that is not taken as mapped yet."""
+        return bool(self._definitions)
+
     def begin(self) -> None:
         """Another document: what was added so far is kept."""
         self._version = self._tree.version

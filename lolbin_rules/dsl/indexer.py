@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from lolbin_rules.dsl.additions import Additions
 from lolbin_rules.dsl.column import Column
 from lolbin_rules.dsl.encoded import EncodedRows, Leaf
@@ -16,6 +18,9 @@ from lolbin_rules.dsl.values import Malformed, flattened, json_text
 
 __all__ = ["Indexer", "Malformed"]
 
+_NULL = b"null"
+_LONGEST_STEADY = 2048
+"""Bytes of JSON."""
 _MOST_CHECKED = 100_000
 """Values that an indexer without rows remembers."""
 
@@ -99,7 +104,7 @@ class Indexer:
         if shape is None:
             self._walk_first(place, source)
             return
-        others = shape.others
+        others, objects = shape.others, shape.objects  # what is learnt below changes them
         if shape.fetch is not None:
             texts = shape.fetch(source)
             try:
@@ -112,7 +117,9 @@ class Indexer:
                 self._extend(codes)
         if others:
             self._take_others(place, others, source)
-        for key, inner in shape.objects:
+        if shape.fetch_steady is not None:
+            self._take_recurring(place, shape, shape.fetch_steady(source))
+        for key, inner in objects:
             value = source[key]
             if value.__class__ is dict:
                 self._walk(inner, value)
@@ -150,6 +157,23 @@ class Indexer:
             is_text = is_text and value.__class__ is str
         if is_text:
             shape.keep(texts, self._rows.pending[start:])
+
+    def _take_recurring(self, place: Place, shape: Shape, values: tuple[Any, ...]) -> None:
+        """Take the values that are steady all at once, if they were met before."""
+        try:
+            text = orjson.dumps(values)
+        except TypeError:  # there is something that no text in JSON says
+            text = _NULL
+        codes = shape.recurring.get(text)
+        if codes is not None:
+            self._extend(codes)
+            return
+        start = len(self._rows.pending)
+        for (key, plan), value in zip(shape.steady, values, strict=False):
+            self._take_planned(place, key, plan, value)
+        # Infinity is null in JSON as well; and what is new in the mapping has no codes yet.
+        if len(text) <= _LONGEST_STEADY and _NULL not in text and not self._additions.are_open:
+            shape.keep_steady(text, self._rows.pending[start:])
 
     def _take_planned(self, place: Place, key: str, plan: Plan, value: Any) -> None:
         if isinstance(plan, Leaf):

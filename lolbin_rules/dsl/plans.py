@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
+import orjson
+
 from lolbin_rules.dsl.additions import Additions
 from lolbin_rules.dsl.encoded import Leaf
 from lolbin_rules.dsl.mapped import MappedAlias, MappedField, MappedObject
@@ -51,15 +53,20 @@ class Place:
             return
         shape = Shape({}, [], [])
         leaves: list[tuple[str, Leaf]] = []
+        steady: list[tuple[str, Place | Leaf]] = []
         for key, value in source.items():
             plan = self.plans[key]
             if isinstance(plan, Place):
-                shape.objects.append((key, plan))
+                steady.append((key, plan))
             elif isinstance(plan, Leaf):
                 if plan.copies:
                     return
-                (leaves if value.__class__ is str else shape.others).append((key, plan))
+                if value.__class__ is list:
+                    steady.append((key, plan))
+                else:
+                    (leaves if value.__class__ is str else shape.others).append((key, plan))
         shape.set_leaves(leaves)
+        shape.set_steady(steady)
         self.shapes[tuple(source)] = shape
 
 
@@ -73,6 +80,9 @@ class Shape:
         objects: keys with objects.
         leaves: keys with texts that repeat themselves.
         fetch: the values of those (of a single one, twice).
+        steady: those of the objects that are the same as before in most documents.
+        recurring: JSON of the steady objects -> the codes of everything in them.
+        fetch_steady: those objects (a single one, twice).
     """
 
     known: dict[Any, Sequence[int]]
@@ -80,6 +90,9 @@ class Shape:
     objects: list[tuple[str, Place]]
     leaves: list[tuple[str, Leaf]] = field(default_factory=list)
     fetch: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
+    steady: list[tuple[str, Place | Leaf]] = field(default_factory=list)
+    recurring: dict[bytes, Sequence[int]] = field(default_factory=dict)
+    fetch_steady: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
 
     def set_leaves(self, leaves: list[tuple[str, Leaf]]) -> None:
         """Take these at once, and forget what was known."""
@@ -98,6 +111,27 @@ class Shape:
         # Another list: the one that was is being gone through.
         self.others = [*self.others, *(varied or self.leaves)]
         self.set_leaves([each for each in self.leaves if each not in varied] if varied else [])
+
+    def set_steady(self, steady: list[tuple[str, Place | Leaf]]) -> None:
+        """Take these at once, and forget what recurred."""
+        keys = [key for key, _ in steady]
+        self.recurring.clear()
+        self.steady = steady
+        self.fetch_steady = itemgetter(*keys, keys[0]) if len(keys) == 1 else itemgetter(*keys) if keys else None
+
+    def keep_steady(self, text: bytes, codes: Sequence[int]) -> None:
+        """Remember the codes of some objects and arrays; where they are too many, the most varied are not steady."""
+        self.recurring[text] = codes
+        if len(self.recurring) < _MOST_KNOWN:
+            return
+        columns = zip(*map(orjson.loads, self.recurring), strict=True)
+        distinct = [len(set(map(orjson.dumps, column))) for column in columns]
+        least = min(_MOST_KNOWN // _VARIED, max(distinct))
+        varied = [each for each, count in zip(self.steady, distinct, strict=False) if count >= least]
+        # Other lists: those that were are being gone through.
+        self.objects = self.objects + [(key, plan) for key, plan in varied if isinstance(plan, Place)]
+        self.others = self.others + [(key, plan) for key, plan in varied if isinstance(plan, Leaf)]
+        self.set_steady([each for each in self.steady if each not in varied])
 
 
 Plan: TypeAlias = Place | Leaf | Ignored

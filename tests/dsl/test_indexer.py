@@ -154,6 +154,49 @@ def test_varied_fields_do_not_hinder_the_others() -> None:
     assert rows_of(indexer) == [reader.read(source) for source in sources]
 
 
+def test_objects_that_recur_are_read_as_if_they_were_new() -> None:
+    """More combinations than are remembered, of objects that differ in what Python calls equal, or in JSON alone."""
+    kinds = {"a": "keyword", "b": "keyword", "x": "double", "s": "keyword"}
+    inner = {"properties": {name: {"type": kind} for name, kind in kinds.items()}}
+    mapping = IndexMapping(
+        {"properties": dict.fromkeys(("calm", "wild", "odd"), inner) | {"tags": {"type": "keyword"}}}
+    )
+    odd: list[Any] = [
+        *({"a": 1, "x": 1}, {"a": True, "x": 1.0}, {"a": 1.0, "x": 0.0}, {"a": "1", "x": -0.0}, {"a": [], "x": []}),
+        *({"a": None, "x": None}, {"b": "1", "a": "1"}, [{"a": "1"}, {"a": "2", "b": "3"}], {"a": ["2", 1]}, {}, None),
+    ]
+    sources: list[dict[str, Any]] = [
+        {
+            "calm": {"a": "still", "b": f"{number % 3}"},
+            "wild": {"a": f"wild-{number}", "b": "same"},
+            "odd": odd[number % len(odd)],
+            "tags": ["all", f"tag-{number % 5}"],
+        }
+        for number in range(1500)
+    ]
+    indexer = Indexer(mapping)
+    reader = Reader(mapping, [field.name for field in mapping.matching("*")])
+    for source in sources:
+        indexer.add(source)
+    for row, source in zip(rows_of(indexer), sources, strict=True):
+        # Not `==`: 1 and 1.0, and 0.0 and -0.0, are equal.
+        assert sorted_values(row) == sorted_values(reader.read(source))
+
+
+def test_objects_that_recur_and_the_mapping() -> None:
+    """What the first of many like objects adds to the mapping is in all rows, and what is refused stays refused."""
+    mapping = IndexMapping({"properties": {"o": {"properties": {"n": {"type": "long"}}}}})
+    indexer = Indexer(mapping)
+    for _ in range(3):
+        indexer.add({"o": {"n": 1}, "p": {"q": "new"}})
+    for _ in range(3):
+        indexer.add({"o": {"n": 1, "m": "newer"}, "p": {"q": "new"}})
+        assert not taken(indexer, {"o": {"n": "none"}, "p": {"q": "new"}})
+        assert not taken(indexer, {"o": {"n": 1}, "p": "no object"})
+    first: dict[str, Values] = {"o.n": (1,), "p.q": ("new",), "p.q.keyword": ("new",)}
+    assert rows_of(indexer) == [first] * 3 + [first | {"o.m": ("newer",), "o.m.keyword": ("newer",)}] * 3
+
+
 def test_equal_numbers_are_different_values() -> None:
     """1, 1.0 and true are equal in Python; as texts they are not."""
     indexer = Indexer(IndexMapping({"properties": {"k": {"type": "keyword"}}}))
