@@ -155,7 +155,6 @@ def check_formats(formats: Sequence[str], where: str, *, is_english: bool = True
             )
 
 
-@lru_cache(maxsize=1024)
 @lru_cache(maxsize=4096)
 def _plain(text: str) -> int:
     """Milliseconds of a date as most documents have it, often several times."""
