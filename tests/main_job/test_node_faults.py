@@ -12,8 +12,8 @@ from elasticsearch import Elasticsearch
 
 import generated_events as events
 from event_indices import MAPPING, index_events, stored
-from fault_proxy import Action, CutAfter, CutBefore, Delay, Fault, FaultProxy, Respond, Rewrite
-from generated_outcomes import alerted
+from fault_proxy import Action, CutAfter, CutBefore, Delay, Fault, FaultProxy, Reset, Respond, Rewrite
+from generated_outcomes import alerted, expected_folds, folds
 from lolbin_rules.execution.record import Status
 from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore, Retries
 from lolbin_rules.store.port import Store
@@ -53,12 +53,14 @@ FAULTS: list[tuple[str, str, Action, Status]] = [
     ("a gateway's page", SEARCH, Respond(502, b"<html>Bad Gateway</html>"), Status.FAILED),
     ("a cut connection", SEARCH, CutBefore(), Status.FAILED),
     ("no answer in time", SEARCH, Delay(3), Status.FAILED),
+    ("a reset connection", SEARCH, Reset(), Status.FAILED),
     ("shards out of time", SEARCH, Rewrite(shards_out_of_time), Status.PARTIAL_FAILURE),
     ("no point in time", r"POST /.*/_pit", Respond(503, {"error": {"type": "x"}}), Status.FAILED),
     ("the whole node gone", r".*", CutBefore(), Status.FAILED),
     ("no field types", r"_field_caps", Respond(503, {"error": {"type": "x"}}), Status.FAILED),
     ("no alerts written", r"POST /_bulk", CutBefore(), Status.FAILED),
     ("written, but no word of it", r"POST /_bulk", CutAfter(), Status.FAILED),
+    ("written, and the connection reset", r"POST /_bulk", Reset(), Status.FAILED),
     ("nothing read back", r"POST /_mget", CutBefore(), Status.FAILED),
     ("no fold", r"-suppressed/_search", Respond(503, {"error": {"type": "x"}}), Status.FAILED),
 ]
@@ -93,7 +95,7 @@ def test_what_a_failed_execution_did_not_do_is_done_later(
     assert {each.tally.alerts for each in again.values()} == {0}
 
 
-def test_a_dead_shard_is_named_and_its_window_searched_again(
+def test_some_shards_failed_and_their_window_is_searched_again(
     client: Elasticsearch,
     store: Store,
     made: Made,
@@ -121,23 +123,43 @@ def test_a_dead_shard_is_named_and_its_window_searched_again(
     assert found == Counter(event.id for event in (*made[0].hits, *late.hits))
 
 
-def test_a_closed_alert_index_stops_belief_until_it_opens(
+@pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
+def test_failing_alert_write_for_want_of_disk_or_by_a_block(
+    block: str,
     client: Elasticsearch,
     store: Store,
     made: Made,
     runner: Runner,
     world: World,
+    proxy: FaultProxy,
     shaky: Store,
 ) -> None:
-    """While the alert index takes no writes (a full disk, a person's block) its time stays uncovered."""
+    """The alert index takes no more in the midst of an execution, as when a disk is full; later it does again."""
     index = f"{world.written}-alerts-2024.03"
+    many = events.burst("regsvr32", seed=13, at=BASE - timedelta(minutes=3), size=300)
+    index_events(store, [(world.prefix + events.WINLOGBEAT_8, event.id, event.source) for event in many.events])
+    runner.rules[0] = runner.rules[0].model_copy(update={"max_alerts": 1_000})
+    hits = Counter(event.id for event in (*made[0].hits, *many.hits))
+
+    def shut(answer: dict[str, Any]) -> dict[str, Any]:
+        if any(result["status"] == 201 for item in answer["items"] for result in item.values()):
+            client.indices.put_settings(index=index, settings={f"index.blocks.{block}": True})
+        return answer
+
+    runner.tick(shaky, BASE - timedelta(minutes=30))
     client.indices.create(index=index)
-    client.indices.put_settings(index=index, settings={"index.blocks.write": True})
+    proxy.faults = [Fault(r"POST /_bulk.*", Rewrite(shut))]
     first = runner.tick(shaky, BASE + timedelta(minutes=2))
     for execution in first.values():
         assert execution.status is not Status.SUCCEEDED
         assert "block" in execution.reason
-        assert execution.tally.alerts == 0
-    client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+    assert 0 < sum(execution.tally.alerts for execution in first.values()) < hits.total()
+    proxy.faults = []
+    blocked = runner.tick(shaky, BASE + timedelta(minutes=4))
+    assert {each.tally.alerts for each in blocked.values()} == {0}
+    client.indices.put_settings(index=index, settings={f"index.blocks.{block}": None})
     assert {each.status for each in runner.tick(shaky, AFTERWARDS).values()} == {Status.SUCCEEDED}
-    assert_complete(world, made)
+    alerts = stored(store, f"{world.written}-alerts")
+    assert alerted(alerts)[made[0].rule_id] == hits
+    of_groups = [alert for alert in alerts if alert["kibana.alert.rule.rule_id"] == made[1].rule_id]
+    assert folds(of_groups) == expected_folds(made[1])
