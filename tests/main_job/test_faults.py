@@ -43,7 +43,7 @@ def _time_as_text() -> dict[str, Any]:
     ("mapping", "field"),
     [(_without_timestamp, "@timestamp"), (_time_as_text, "@timestamp"), (_address_as_text, "destination.ip")],
 )
-def test_an_index_that_a_rule_cannot_be_asked_of_is_named(
+def test_one_index_with_a_field_of_the_wrong_type_among_healthy_ones(
     mapping: Callable[[], dict[str, Any]],
     field: str,
     store: Store,
@@ -76,7 +76,9 @@ def test_an_empty_index_without_a_mapping_is_no_problem(store: Store, made: Made
     assert {each.status for each in first.values()} == {Status.SUCCEEDED}, [each.reason for each in first.values()]
 
 
-def test_a_missing_index_is_said_and_searched_when_it_appears(store: Store, runner: Runner, world: World) -> None:
+def test_an_index_name_that_matches_nothing_is_said_and_searched_when_it_appears(
+    store: Store, runner: Runner, world: World
+) -> None:
     """Where no index matches nothing is believed; one that comes within the horizon is searched from the start."""
     first = runner.tick(store, BASE + timedelta(minutes=2))
     for execution in first.values():
