@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -170,6 +171,21 @@ def test_pages_of_long_documents_are_short(small: Bench, monkeypatch: pytest.Mon
         names += [sorted(hit.names) for hit in page.hits]
         queries.pop("given up", None)
     assert names == [["all", "given up"]] * 3 + [["all"]] * 4
+
+
+def test_long_documents_are_not_all_held_at_once(small: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan of 30 MB, whose documents are looked at one by one, takes a few of them at a time."""
+    monkeypatch.setattr(scan, "_PAGE_BYTES", 1_000_000)
+    monkeypatch.setattr(rows, "_BATCH_BYTES", 1_000_000)
+    monkeypatch.setattr(search, "_few", lambda *_, **__: 10**9)
+    index = small.index("heavy")
+    small.fill(index, *[{"@timestamp": number, "pad": "x" * 300_000} for number in range(100)])
+    tracemalloc.start()
+    try:
+        assert sum(len(page.hits) for page in small.store.scan(Scan((index,), {"all": ALL}, ALL))) == 100
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_store_that_is_opened_again_is_as_it_was(folder: Path) -> None:

@@ -7,7 +7,7 @@ sealed into a segment; the last chunk of an index is under way.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +16,8 @@ from lolbin_rules.store.embedded.catalog import Index
 __all__ = ["Row", "Stretch", "Window", "changed", "count", "every_row", "rows_of", "rows_within", "stretches"]
 
 _BATCH = 512
+_BATCH_BYTES = 8_000_000
+"""A batch of long documents ends earlier: what is read of it is there several times over."""
 
 
 class Window(NamedTuple):
@@ -121,18 +123,25 @@ def changed(connection: sqlite3.Connection, stretch: Stretch) -> list[int]:
 
 def rows_of(connection: sqlite3.Connection, seqs: Sequence[int]) -> Iterator[list[Row]]:
     """Those of the documents that are still there, batch by batch."""
-    for start in range(0, len(seqs), _BATCH):
-        found = (
-            connection.execute("SELECT seq, id, seq_no, source FROM documents WHERE seq = ?", (seq,)).fetchone()
-            for seq in seqs[start : start + _BATCH]
-        )
-        yield [row for row in found if row is not None]
+    found = (
+        connection.execute("SELECT seq, id, seq_no, source FROM documents WHERE seq = ?", (seq,)).fetchone()
+        for seq in seqs
+    )
+    return _batches(row for row in found if row is not None)
 
 
 def _number(connection: sqlite3.Connection, query: str, parameters: tuple[int, ...]) -> int:
     return len(connection.execute(query, parameters).fetchall())
 
 
-def _batches(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
-    while batch := cursor.fetchmany(_BATCH):
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += len(row[3])
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
