@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -13,12 +14,13 @@ import orjson
 from lolbin_rules.errors import Fault, RenderError
 from lolbin_rules.execution.fields import fitted
 from lolbin_rules.query.rule_query import NO_TYPES, Given
+from lolbin_rules.rule.coverage_mode import why_not
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.store.port import Store
 
-__all__ = ["report", "uncompilable", "unfitting"]
+__all__ = ["elsewise_read", "report", "uncompilable", "unfitting"]
 
 
 def report(found: RuleSet, faults: list[Fault], warnings: list[Fault], *, as_json: bool) -> None:
@@ -57,6 +59,17 @@ def uncompilable(ruleset: RuleSet, now: datetime) -> Iterator[Fault]:
             RULE_TYPES[rule.type].compile(rule, Given(ruleset.lists, ruleset.exceptions_of(rule.id), NO_TYPES, now))
         except RenderError as error:
             yield _fault(rule, ruleset, " ".join(str(error).split()), "the rule cannot be searched", "Correct it.")
+
+
+def elsewise_read(ruleset: RuleSet, now: datetime) -> Iterator[Fault]:
+    """The rules that cannot be read the way they are to be, as far as that is known without a store."""
+    for rule in ruleset.rules.values():
+        with suppress(RenderError):
+            kind = RULE_TYPES[rule.type]
+            compiled = kind.compile(rule, Given(ruleset.lists, ruleset.exceptions_of(rule.id), NO_TYPES, now))
+            if why := why_not(rule, is_single=kind.evaluator(rule, compiled) is None):
+                what = f"coverage: {rule.coverage} is not possible for it, as {why}"
+                yield _fault(rule, ruleset, what, "it is read by event_time", "Set coverage: event_time.")
 
 
 def unfitting(ruleset: RuleSet, store: Store, now: datetime) -> Iterator[Fault]:

@@ -25,7 +25,7 @@ import typer
 from lolbin_rules import __version__
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.asked_time import asked_span, asked_time
-from lolbin_rules.check_report import report, uncompilable, unfitting
+from lolbin_rules.check_report import elsewise_read, report, uncompilable, unfitting
 from lolbin_rules.errors import LolbinRulesError, RuleSetError, SettingsError, StoreForbidden
 from lolbin_rules.execution.batch import batches
 from lolbin_rules.execution.preview import Preview
@@ -40,6 +40,7 @@ from lolbin_rules.opening import open_embedded, open_store
 from lolbin_rules.options import AsJson, Begin, End, RuleIds, Rules, StoreName
 from lolbin_rules.plan.window import Window, floor
 from lolbin_rules.preview_report import event_of, explanation, query_of, show
+from lolbin_rules.rule.coverage_mode import in_mode
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule_paths import one_rule, read_rules, rule_paths
 from lolbin_rules.schedule import TEMPLATES_FORBIDDEN, Runner, log_execution
@@ -118,9 +119,11 @@ def check(
     """Say everything that is wrong with rule, list and exception files; exit 0 if nothing is, else 2."""
     cluster, settings = read_settings()
     now = floor(_now())
-    found = read(rule_paths(paths, settings), now=now)
+    found = in_mode(read(rule_paths(paths, settings), now=now), settings.coverage)
     faults, warnings = [*found.faults, *uncompilable(found, now)], [*found.warnings]
-    if store is not None:
+    if store is None:
+        warnings += elsewise_read(found, now)
+    else:
         with _store(store, cluster, settings) as opened:
             warnings += unfitting(found, opened, now)
     report(found, faults, warnings, as_json=as_json)

@@ -20,7 +20,7 @@ from lolbin_rules.execution.progress import Course
 from lolbin_rules.plan.lateness import Delay, Delays, cost, wilson
 from lolbin_rules.plan.plan import tolerance
 from lolbin_rules.plan.window import MILLISECOND, Window
-from lolbin_rules.query.time_axis import EVENT_TIME, axes_of
+from lolbin_rules.query.time_axis import EVENT_TIME
 from lolbin_rules.rule.duration import format_duration, format_lookback
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
@@ -136,7 +136,7 @@ def _meters(asked: Asked, store: Store) -> Iterator[_Meter]:
 def _meter(index: tuple[str, ...], courses: Sequence[Course], asked: Asked, store: Store) -> _Meter:
     measured = measure(index, asked.window, store)
     delays = Delays(measured.all)
-    timed = [course for course in courses if axes_of(course.rule) == (EVENT_TIME,)]
+    timed = [course for course in courses if course.axes == (EVENT_TIME,)]
     aside = [course.rule.id for course in courses if course not in timed]
     rules = [_advised(course, delays, asked, store) for course in timed] if delays.count else []
     return _Meter(index, measured, delays, tuple(rules), tuple(aside))

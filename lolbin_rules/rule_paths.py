@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lolbin_rules.errors import SettingsError
+from lolbin_rules.rule.coverage_mode import in_mode
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
@@ -32,7 +33,8 @@ def read_rules(given: Sequence[Path] | None, settings: RunnerSettings, ids: Sequ
     Raises:
         RuleSetError: anything is at fault.
     """
-    return read(rule_paths(given, settings)).raise_if_faulty().select(ids or ())
+    found = read(rule_paths(given, settings)).raise_if_faulty()
+    return in_mode(found, settings.coverage).select(ids or ())
 
 
 def one_rule(name: str, given: Sequence[Path] | None, settings: RunnerSettings) -> tuple[Rule, RuleSet]:
@@ -50,6 +52,7 @@ def one_rule(name: str, given: Sequence[Path] | None, settings: RunnerSettings) 
     ruleset = read(_with_what_is_beside([path, *beside])).raise_if_faulty()
     if len(ruleset.rules) != 1:
         raise SettingsError(f"{path} holds {len(ruleset.rules)} rules; one is previewed at a time. Name it by its id.")
+    ruleset = in_mode(ruleset, settings.coverage)
     (chosen,) = ruleset.rules.values()
     return chosen, ruleset
 

@@ -28,6 +28,7 @@ from lolbin_rules.execution.refused import refuse
 from lolbin_rules.execution.run import Orders, disable, execute
 from lolbin_rules.execution.store_clock import StoreClock
 from lolbin_rules.execution.sweep import Sweeps
+from lolbin_rules.rule.coverage_mode import in_mode
 from lolbin_rules.rule.load import read, rule_files
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet, changed
@@ -202,7 +203,7 @@ class Runner:
         signature = _signature(self.rules)
         if signature != self._signature:
             self._signature = signature
-            self._take_up(read(self.rules))
+            self._take_up(in_mode(read(self.rules), self.settings.coverage))
         self._close_disabled()
 
     def _take_up(self, read_anew: RuleSet) -> None:

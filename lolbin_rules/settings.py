@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lolbin_rules.errors import SettingsError
+from lolbin_rules.rule.coverage_mode import CoverageMode
 from lolbin_rules.rule.duration import parse_duration
 
 __all__ = ["ElasticsearchSettings", "RunnerSettings", "read_settings"]
@@ -95,6 +96,7 @@ class RunnerSettings(BaseSettings):
         prefix: what the names of all indices that are written begin with.
         log_format: `json` (ECS) or `text`.
         log_level: as Python's logging names it.
+        coverage: how events are read for rules that do not say.
         gap_horizon: how far back time that was not searched is searched without being asked.
         execution_timeout: how long one execution of a batch of rules may search; the rest is left to the next.
         sweep_interval: how often time that was searched is searched again for late arrivals; 0: never.
@@ -113,6 +115,7 @@ class RunnerSettings(BaseSettings):
     prefix: str = Field(default="lolbin", pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    coverage: CoverageMode = "event_time"
     gap_horizon: Duration = timedelta(days=7)
     execution_timeout: Duration = timedelta(minutes=5)
     sweep_interval: DurationOrNone = timedelta(hours=1)

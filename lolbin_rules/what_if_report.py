@@ -19,7 +19,7 @@ from lolbin_rules.execution.progress import Course
 from lolbin_rules.lookback_report import percent, spoken
 from lolbin_rules.plan.what_if import Schedule, WhatIf, what_if
 from lolbin_rules.plan.window import Spans, Window, floor
-from lolbin_rules.query.time_axis import EVENT_TIME, axes_of
+from lolbin_rules.query.time_axis import EVENT_TIME
 from lolbin_rules.rule.duration import format_duration, format_lookback, parse_duration, parse_lookback
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet
@@ -97,7 +97,7 @@ def _replays(asked: Replays, store: Store) -> Iterator[dict[str, Any]]:
     schedules = {rule.id: _schedules(rule, asked) for rule in rules}
     for course in fitted(rules, asked.now, asked.ruleset.lists, asked.ruleset.exceptions_by_rule, store):
         rule = course.rule
-        if course.evaluator is not None or axes_of(rule) != (EVENT_TIME,):
+        if course.evaluator is not None or course.axes != (EVENT_TIME,):
             yield {"rule": rule.id, "not_replayed": _why_not(course)}
             continue
         recorded = recorded_arrivals(course, asked.window, store)

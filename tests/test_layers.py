@@ -49,6 +49,7 @@ LAYERS: dict[str, frozenset[str]] = {
 # Spans of time are measured here, never compared with the time of an event.
 STOPWATCHES = {
     "execution/patience.py",
+    "execution/read.py",
     "execution/run.py",
     "execution/store_clock.py",
     "store/elasticsearch/limits.py",

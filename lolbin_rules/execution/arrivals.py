@@ -71,7 +71,7 @@ def recorded_arrivals(course: Course, window: Window, store: Store, most: int = 
             taken[match.hit.key] = _arrival(match.hit)
         return set()
 
-    asked = Search(course.rule.index, {name: course.query}, window, WITHIN, EVENT_TIME)
+    asked = Search.over(course.rule.index, {name: course.query}, window, WITHIN, EVENT_TIME)
     recorded.problems += search(asked, store, consume)[name].problems
     recorded.arrivals = [arrival for arrival in taken.values() if arrival is not None]
     recorded.undated = len(taken) - len(recorded.arrivals)

@@ -18,7 +18,6 @@ from lolbin_rules.execution.recount import Missing, Recount
 from lolbin_rules.plan.gaps import Attempt, Gap
 from lolbin_rules.plan.plan import tolerance
 from lolbin_rules.plan.window import Spans, Window
-from lolbin_rules.query.time_axis import axes_of
 from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.store.port import Document, Key, Store
 
@@ -139,7 +138,7 @@ def certify(seen: Seen, given: Certifying, store: Store) -> Certificate:
             others += [(window, stretch.logic) for window in part]
     if course.compiled is not None and not course.is_blind:
         recount.read(ours)
-        course.stretches = [Stretch(course, window, axis) for window in ours for axis in axes_of(rule)]
+        course.stretches = [Stretch(course, window, axis) for window in ours for axis in course.axes]
         count_held_back(course, store)
     elif ours:
         recount.problems.append("The rule could not be asked, so nothing was recounted.")

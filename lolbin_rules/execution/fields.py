@@ -15,6 +15,7 @@ from lolbin_rules.query.compiled import Compiled, Misfit
 from lolbin_rules.query.match import timestamp_misfits
 from lolbin_rules.query.rule_query import NO_TYPES, Given, query_text
 from lolbin_rules.query.time_axis import axes_of
+from lolbin_rules.rule.coverage_mode import why_not
 from lolbin_rules.rule.model import ExceptionList, NamedList, Rule
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.store.port import FieldTypes, Store
@@ -84,12 +85,13 @@ def _fit(courses: Sequence[Course], index: tuple[str, ...], names: set[str], sto
                 raise AssertionError("what a rule depends on is known before it is compiled")
             course.given = replace(course.given, types=types)
             course.compiled = _compile_for(course.rule, course.given, store, full)
-            course.fingerprint = course.compiled.fingerprint(*_context(course.rule, course.given, course.compiled))
+            course.fingerprint = course.compiled.fingerprint(*_context(course, course.given, course.compiled))
             _note(course, types)
 
 
-def _context(rule: Rule, given: Given, compiled: Compiled) -> list[Any]:
+def _context(course: Course, given: Given, compiled: Compiled) -> list[Any]:
     """What a rule finds depends on, besides its query."""
+    rule = course.rule
     context: list[Any] = [rule.type, rule.index]
     if compiled.plan is not None:
         context += [
@@ -102,6 +104,8 @@ def _context(rule: Rule, given: Given, compiled: Compiled) -> list[Any]:
         context.append(rule.interval.total_seconds())
     if rule.timestamp_override is not None:
         context += [rule.timestamp_override, rule.timestamp_override_fallback_disabled]
+    elif course.mode == "ingest_time":  # what was searched by one time was not searched by the other
+        context += [course.mode, rule.timestamp_override_fallback_disabled]
     return context
 
 
@@ -115,7 +119,7 @@ def _compile_for(rule: Rule, given: Given, store: Store, full: dict[tuple[str, .
         StoreError: it could not be told whether the indices in doubt hold anything.
     """
     compiled = RULE_TYPES[rule.type].compile(rule, given)
-    axes = axes_of(rule)
+    axes = axes_of(rule, is_single=RULE_TYPES[rule.type].evaluator(rule, compiled) is None)
     # What lacks the field of an override is looked for on the other axis.
     of_time = [each for axis in axes for each in timestamp_misfits(given.types, axis.field, may_lack=len(axes) > 1)]
     misfits = (*of_time, *compiled.misfits)
@@ -156,6 +160,10 @@ def _note(course: Course, types: FieldTypes) -> None:
     compiled, rule = course.compiled, course.rule
     if compiled is None:
         return
+    if why := why_not(rule, is_single=course.evaluator is None):
+        course.tally.warnings.append(
+            f"coverage: {rule.coverage} is not possible for it, as {why}; it is read by event_time."
+        )
     course.tally.problems += [f"{str(misfit)[0].upper()}{str(misfit)[1:]}." for misfit in compiled.misfits]
     empty = [expression for expression, indices in types.indices.items() if not indices]
     if types.indices and len(empty) == len(types.indices):

@@ -18,7 +18,7 @@ from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.search import Search, search
 from lolbin_rules.plan.window import Window
-from lolbin_rules.query.time_axis import TimeAxis, axes_of
+from lolbin_rules.query.time_axis import TimeAxis
 from lolbin_rules.rule.model import NamedList
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Store
@@ -115,7 +115,7 @@ def preview(
         if found.course.evaluator is not None:
             _evaluate(found, window, store, after_page)
         else:
-            for axis in axes_of(found.course.rule):
+            for axis in found.course.axes:
                 together.setdefault((found.course.rule.index, axis), []).append(found)
     for (index, axis), some in together.items():
         _search(index, some, window, axis, store, after_page)
@@ -156,7 +156,7 @@ def _search(
             by_id[name].restart()
 
     queries = {name: found.course.query for name, found in by_id.items()}
-    for name, answer in search(Search(index, queries, window, WITHIN, axis), store, consume, restart).items():
+    for name, answer in search(Search.over(index, queries, window, WITHIN, axis), store, consume, restart).items():
         course = by_id[name].course
         (course.tally.failures if answer.is_failed else course.tally.problems).extend(answer.problems)
         course.execution = replace(course.execution, planned=(window,))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lolbin_rules.alert.build import ExecutionContext
 from lolbin_rules.execution.record import Execution, Tally
@@ -15,12 +16,16 @@ from lolbin_rules.plan.plan import covered_until_cap, without_instants
 from lolbin_rules.plan.window import Spans, Window, from_position, position
 from lolbin_rules.query.compiled import Compiled
 from lolbin_rules.query.rule_query import Given
-from lolbin_rules.query.time_axis import EVENT_TIME, TimeAxis
+from lolbin_rules.query.time_axis import EVENT_TIME, TimeAxis, axes_of
+from lolbin_rules.rule.coverage_mode import CoverageMode, why_not
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule_types import RULE_TYPES
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.rule_types.protocol import Evaluator
 from lolbin_rules.store.port import Key, Query, Seen
+
+if TYPE_CHECKING:
+    from lolbin_rules.execution.shards import Pass
 
 __all__ = ["Course", "Stretch", "isolated"]
 
@@ -53,6 +58,7 @@ class Course:
         coverage: the rule's state as last read from the store or written to it.
         seen: the state of its document; None while there is none.
         stretches: the windows to be searched, current first.
+        reading: what is to be read by sequence numbers; None where nothing is.
         groups: for a rule with suppression: the alerts of the groups that were met.
         grown: alerts that stand for more events than when they were written, with what they are to say.
         created: ids of the alerts that this execution created.
@@ -67,6 +73,7 @@ class Course:
     coverage: Coverage | None = None
     seen: Seen | None = None
     stretches: list[Stretch] = field(default_factory=list)
+    reading: Pass | None = None
     groups: set[Key] = field(default_factory=set)
     grown: dict[Key, Match] = field(default_factory=dict)
     created: set[str] = field(default_factory=set)
@@ -95,6 +102,23 @@ class Course:
         return RULE_TYPES[self.rule.type].evaluator(self.rule, self.compiled) if self.compiled else None
 
     @property
+    def axes(self) -> tuple[TimeAxis, ...]:
+        """The axes of time that the compiled rule's hits lie on."""
+        return axes_of(self.rule, is_single=self.evaluator is None)
+
+    @property
+    def mode(self) -> CoverageMode:
+        """How the compiled rule is to be read, as far as a rule of its kind can be."""
+        is_possible = not why_not(self.rule, is_single=self.evaluator is None)
+        return self.rule.coverage or "event_time" if is_possible else "event_time"
+
+    @property
+    def planned(self) -> tuple[Window, ...]:
+        """The windows that are searched, each once."""
+        read = [self.reading.window] if self.reading else []
+        return tuple(dict.fromkeys([*read, *(stretch.window for stretch in self.stretches)]))
+
+    @property
     def query(self) -> Query:
         """The compiled query, kept off the indices that it cannot be asked of."""
         if self.compiled is None:
@@ -114,7 +138,7 @@ class Course:
         first, *others = by_axis.values() or ([],)
         for other in others:
             first = [part for window in first for part in Spans((window,)) & Spans(tuple(other))]
-        return first
+        return [self.reading.window, *first] if self.reading and self.reading.is_whole else first
 
     def break_off(self, number: int) -> None:
         """Give up all stretches from this number on; a window that was read on some of its axes is not believed."""
@@ -134,6 +158,8 @@ class Course:
         self.fail(sentence)
         for stretch in self.stretches:
             stretch.is_doubted = True
+        if self.reading:
+            self.reading.doubt()
 
     def isolated(self, doing: str) -> AbstractContextManager[None]:
         """Turn any fault of this rule into a failed execution, so that it never stops the others."""

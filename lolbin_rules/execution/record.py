@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from lolbin_rules.alert.source import write_time
 from lolbin_rules.execution.late import Late
 from lolbin_rules.plan.window import Window
+from lolbin_rules.rule.coverage_mode import CoverageMode
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Document, Key
 
@@ -47,6 +48,7 @@ class Tally:
         searched: the windows that were searched and may be believed.
         given_up: the windows that a sweep left to a later one, as other work was waiting.
         late: what a sweep found that came too late for ordinary executions.
+        has_moved: some shard was read farther by sequence numbers, with its alerts confirmed.
         search_time: time spent reading, of the batch that the rule was in.
         write_time: time spent writing alerts, of the batch that the rule was in.
         failures: why what was planned was not done; any makes the execution failed unless something was.
@@ -66,6 +68,7 @@ class Tally:
     searched: list[Window] = field(default_factory=list)
     given_up: list[Window] = field(default_factory=list)
     late: Late = field(default_factory=Late)
+    has_moved: bool = False
     search_time: timedelta = timedelta()
     write_time: timedelta = timedelta()
     failures: list[str] = field(default_factory=list)
@@ -75,7 +78,7 @@ class Tally:
     @property
     def status(self) -> Status:
         """Failed if nothing can be believed for a failure, partial failure if something is left, else succeeded."""
-        if self.failures and not self.searched:
+        if self.failures and not (self.searched or self.has_moved):
             return Status.FAILED
         return Status.PARTIAL_FAILURE if self.failures or self.problems else Status.SUCCEEDED
 
@@ -93,6 +96,7 @@ class Execution:
         tally: what it did.
         uuid: names the execution in its record and in every alert it made.
         is_sweep: it searched again what was searched before, for what has come since.
+        mode: how events were read.
     """
 
     rule: Rule
@@ -103,6 +107,7 @@ class Execution:
     tally: Tally = field(default_factory=Tally)
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     is_sweep: bool = False
+    mode: CoverageMode = "event_time"
 
     @property
     def status(self) -> Status:
@@ -124,6 +129,7 @@ class Execution:
                 "uuid": self.uuid,
                 "kind": self.kind,
                 "sweep": self.is_sweep,
+                "mode": self.mode,
                 "status": self.status.value,
                 "reason": self.reason,
                 "intended": write_time(self.now),

@@ -32,7 +32,7 @@ from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.search import Search, search
 from lolbin_rules.plan.gaps import known_search
 from lolbin_rules.plan.window import Spans, Window, from_position, position
-from lolbin_rules.query.time_axis import TimeAxis, axes_of
+from lolbin_rules.query.time_axis import TimeAxis
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Key, Query, Scan, Store, Stored
 
@@ -104,7 +104,7 @@ class Recount:
                 done = evaluate(self.course, window, self.store, WITHIN, self._take)
                 self.problems += done.problems
             else:
-                for axis in axes_of(self.course.rule):
+                for axis in self.course.axes:
                     self._search(window, axis)
         for window in spans:
             self._count_doubles(window)
@@ -118,7 +118,7 @@ class Recount:
                 self._take(matches_of(self.course.compiled, hits, axis))
             return set()
 
-        asked = Search(rule.index, {rule.id: self.course.query}, window, WITHIN, axis)
+        asked = Search.over(rule.index, {rule.id: self.course.query}, window, WITHIN, axis)
         for answer in search(asked, self.store, consume).values():
             self.problems += answer.problems
         query: Query = {"bool": {"filter": [self.course.query, axis.within(window)]}}

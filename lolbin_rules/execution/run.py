@@ -23,14 +23,15 @@ from lolbin_rules.execution.growth import grow_alerts
 from lolbin_rules.execution.held_back import count_held_back
 from lolbin_rules.execution.patience import Patience, by_lag, leave
 from lolbin_rules.execution.progress import Course, Stretch
+from lolbin_rules.execution.read import convict, read_shards, read_together
 from lolbin_rules.execution.record import Execution, Kind, record_document
-from lolbin_rules.execution.search import Answer, Search, search
+from lolbin_rules.execution.search import Search
+from lolbin_rules.execution.sequence import begin_passes, needs_no_sweep, plan_pass, tell_of_caps, tell_of_expired
 from lolbin_rules.execution.write import AlertWriter
 from lolbin_rules.plan.coverage import Coverage, opened
 from lolbin_rules.plan.logic import Logic
 from lolbin_rules.plan.plan import plan, tolerance
 from lolbin_rules.plan.window import DAWN, FOREVER, Spans, Window, before, floor
-from lolbin_rules.query.time_axis import axes_of
 from lolbin_rules.rule.model import NamedList, Rule
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Store, Verdict
@@ -137,6 +138,8 @@ def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted:
     with _failing(ready, "The coverage could not be read or written"):
         _open(ready, orders, store)
         ready = [course for course in ready if not course.tally.failures]
+        if orders.kind == "scheduled" and not orders.is_sweep:
+            begin_passes(ready, orders.gap_horizon, store)
         for course in ready:
             with course.isolated("Planning"):
                 _plan(course, orders)
@@ -188,9 +191,15 @@ def _plan(course: Course, orders: Orders) -> None:
     if course.coverage is None:
         return
     rule, now = course.rule, course.execution.now
-    axes = axes_of(rule)
+    axes = course.axes
+    if course.reading is not None:
+        plan_pass(course, orders.gap_horizon)
+        return
     if orders.kind == "manual":
         course.stretches = [Stretch(course, window, axis) for window in _spans(course, orders) for axis in axes]
+        return
+    if orders.is_sweep and needs_no_sweep(course):
+        course.tally.warnings.append("It is read by sequence numbers, which miss nothing late; a sweep has no use.")
         return
     if orders.is_sweep:
         course.met = _met(course.coverage, course.fingerprint)
@@ -204,10 +213,7 @@ def _plan(course: Course, orders: Orders) -> None:
     course.stretches = [Stretch(course, planned.current, axis, reserve=share) for axis in axes]
     oldest_then_newest = [*planned.backlog[-1:], *planned.backlog[:-1]]
     course.stretches += [Stretch(course, window, axis) for window in oldest_then_newest for axis in axes]
-    course.tally.warnings += [
-        f"The time {window} was never searched and lies beyond the gap horizon; search it with once --from --to."
-        for window in planned.expired
-    ]
+    tell_of_expired(course, planned)
 
 
 def _met(coverage: Coverage, fingerprint: str) -> Spans:
@@ -221,6 +227,7 @@ def _search_all(courses: Sequence[Course], orders: Orders, store: Store, convict
     writer = AlertWriter(store, orders.prefix)
     patience = Patience(orders.search_within, orders.within)
     courses = by_lag(courses)
+    read_shards(courses, patience, convicted, store, writer)
     rounds = max((len(course.stretches) for course in courses), default=0)
     for number in range(rounds):
         if number and orders.is_sweep and (patience.is_over or not orders.goes_on()):
@@ -235,10 +242,7 @@ def _search_all(courses: Sequence[Course], orders: Orders, store: Store, convict
             elif together[0].course.evaluator is not None:
                 _evaluate(together[0], patience, store, writer)
             else:
-                failed = _search(together, patience, store, writer)
-                everybody = {stretch.course.rule.id for stretch in together}
-                convicted.difference_update(everybody - failed)
-                convicted.update(failed if failed != everybody else ())
+                convict(convicted, together, _search(together, patience, store, writer))
 
 
 def _evaluate(stretch: Stretch, patience: Patience, store: Store, writer: AlertWriter) -> None:
@@ -277,51 +281,13 @@ def _batches(stretches: Sequence[Stretch], convicted: AbstractSet[str]) -> list[
 def _search(stretches: Sequence[Stretch], patience: Patience, store: Store, writer: AlertWriter) -> set[str]:
     """Search one window for all these rules; the ids of those that had no whole answer."""
     first = stretches[0]
-    by_rule = {stretch.course.rule.id: stretch for stretch in stretches}
-    spent_writing = 0.0
+    queries = {stretch.course.rule.id: stretch.course.query for stretch in stretches}
+    asked = Search.over(first.course.rule.index, queries, first.window, patience.within, first.axis, patience)
 
-    def consume(found: Mapping[str, Sequence[Hit]]) -> AbstractSet[str]:
-        nonlocal spent_writing
-        began = time.perf_counter()
-        writer.take(
-            [
-                (by_rule[name], matches_of(by_rule[name].course.compiled, hits, first.axis))
-                for name, hits in found.items()
-                if by_rule[name].wants_more
-            ]
-        )
-        spent_writing += time.perf_counter() - began
-        return {name for name, stretch in by_rule.items() if not stretch.wants_more}
+    def matches(course: Course, hits: Sequence[Hit]) -> list[Match]:
+        return matches_of(course.compiled, hits, first.axis)
 
-    def restart(names: Iterable[str]) -> None:
-        for name in names:
-            by_rule[name].restart()
-
-    queries = {name: stretch.course.query for name, stretch in by_rule.items()}
-    began = time.perf_counter()
-    answers = search(
-        Search(first.course.rule.index, queries, first.window, patience.within, first.axis, patience),
-        store,
-        consume,
-        restart,
-    )
-    spent = time.perf_counter() - began
-    for name, answer in answers.items():
-        _believe(by_rule[name], answer)
-        by_rule[name].course.tally.search_time += timedelta(seconds=spent - spent_writing)
-        by_rule[name].course.tally.write_time += timedelta(seconds=spent_writing)
-    return {name for name, answer in answers.items() if not answer.is_whole}
-
-
-def _believe(stretch: Stretch, answer: Answer) -> None:
-    if answer.is_whole:
-        return
-    if answer.read_until is None:
-        stretch.is_doubted = True
-    else:
-        stretch.cut_at(answer.read_until)
-    noted = stretch.course.tally.failures if answer.is_failed else stretch.course.tally.problems
-    noted.extend(answer.problems)
+    return read_together(stretches, asked, matches, store, writer)
 
 
 def _settle_groups(course: Course, store: Store, prefix: str) -> None:
@@ -339,6 +305,7 @@ def _tell_what_is_left(course: Course, store: Store) -> None:
             stretch.is_doubted = True
         if stretch.is_capped and stretch.left:
             _tell_of_cap(stretch, stretch.left, store)
+    tell_of_caps(course, store)
 
 
 def _tell_of_cap(stretch: Stretch, left: Window, store: Store) -> None:
@@ -358,18 +325,19 @@ def _tell_of_cap(stretch: Stretch, left: Window, store: Store) -> None:
 
 def _save(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     """Write what was searched with success; only then is it counted as searched."""
-    planned = [course for course in courses if course.stretches and course.coverage is not None]
+    planned = [course for course in courses if course.planned and course.coverage is not None]
     is_all_written = not any(stretch.unwritten() for course in planned for stretch in course.stretches)
     # Not before the searches that met what is unwritten: only one that begins later is sure to meet it as well.
     ended_at = DAWN if is_all_written else floor(store.clock())
     failures = {course.rule.id: len(course.tally.failures) for course in planned}
-    save_coverage(planned, lambda course: _searched(course, ended_at), store, orders.prefix)
+    save_coverage(planned, lambda course: _searched(course, ended_at, orders.gap_horizon), store, orders.prefix)
     for course in planned:
         if len(course.tally.failures) == failures[course.rule.id]:
             course.tally.searched = course.believed()
+            course.tally.has_moved = course.reading is not None and course.reading.has_moved
 
 
-def _searched(course: Course, ended_at: datetime) -> Coverage:
+def _searched(course: Course, ended_at: datetime, horizon: timedelta) -> Coverage:
     """The coverage with what the course may believe, and without what it knows to be unwritten."""
     coverage, rule = course.coverage, course.rule
     if coverage is None:
@@ -380,15 +348,15 @@ def _searched(course: Course, ended_at: datetime) -> Coverage:
     for stretch in course.stretches:
         for window in stretch.unwritten():
             coverage = coverage.with_deferred(window, ended_at)
-    return coverage
+    return course.reading.noted_in(coverage, late, horizon) if course.reading else coverage
 
 
 def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     """Write the records; an execution whose record is lost has still done what it did."""
     for course in courses:
-        course.execution = replace(
-            course.execution, planned=tuple(dict.fromkeys(stretch.window for stretch in course.stretches))
-        )
+        is_elsewise = course.mode == "sequence" and course.reading is None
+        mode = "event_time" if is_elsewise else course.mode
+        course.execution = replace(course.execution, planned=course.planned, mode=mode)
     try:
         outcomes = store.create([record_document(course.execution, orders.prefix) for course in courses])
     except StoreError as error:

@@ -13,7 +13,7 @@ from lolbin_rules.execution.patience import TIME_IS_UP, Patience
 from lolbin_rules.execution.progress import isolated
 from lolbin_rules.plan.window import Window
 from lolbin_rules.query.time_axis import EVENT_TIME, TimeAxis
-from lolbin_rules.store.port import Hit, Page, Query, Scan, ShardFailure, Store
+from lolbin_rules.store.port import Hit, Page, Query, Scan, Shard, ShardFailure, Store
 
 __all__ = ["Answer", "Consumer", "Search", "search"]
 
@@ -26,19 +26,38 @@ Restart = Callable[[Iterable[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Several named queries over the same indices and the same window on one axis of time.
+    """Several named queries over the same indices, in one order.
 
     Attributes:
+        index: index expressions.
+        queries: name -> query.
+        condition: what every hit must match as well.
+        order_by: see `Scan.order_by`.
         within: how long one request for it may take, the first one included.
         patience: how long all of them may take, where the queries have to be told apart.
+        shard: see `Scan.shard`.
     """
 
     index: tuple[str, ...]
     queries: Mapping[str, Query]
-    window: Window
+    condition: Query
+    order_by: str
     within: timedelta
-    axis: TimeAxis = EVENT_TIME
     patience: Patience | None = None
+    shard: Shard | None = None
+
+    @classmethod
+    def over(
+        cls,
+        index: tuple[str, ...],
+        queries: Mapping[str, Query],
+        window: Window,
+        within: timedelta,
+        axis: TimeAxis = EVENT_TIME,
+        patience: Patience | None = None,
+    ) -> Search:
+        """A search of one window on one axis of time."""
+        return cls(index, queries, axis.within(window), axis.field, within, patience)
 
     @property
     def is_over(self) -> bool:
@@ -141,8 +160,7 @@ def _halves(asked: Search) -> list[Search]:
 
 def _read(asked: Search, store: Store, consume: Consumer, reading: _Reading) -> _Doubts:
     queries = dict(asked.queries)
-    within_window = asked.axis.within(asked.window)
-    request = Scan(asked.index, queries, within_window, order_by=asked.axis.field, within=asked.within)
+    request = Scan(asked.index, queries, asked.condition, asked.order_by, asked.shard, within=asked.within)
     problems: list[str] = []
     is_query_at_fault = False
     for page in store.scan(request):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
+    from lolbin_rules.plan.sequence import Sequence
+
 __all__ = ["Coverage", "Deferred", "closed", "merged", "opened"]
 
 
@@ -41,6 +43,7 @@ class Coverage:
         searched: disjoint stretches, sorted.
         deferred: disjoint stretches, sorted; they are not covered, whatever `searched` says.
         rest: keys and axes of the stored document that this version does not know; written back as they were read.
+        sequence: how far it was read by sequence numbers; None where it never was.
     """
 
     rule_id: str
@@ -49,6 +52,7 @@ class Coverage:
     searched: tuple[Searched, ...] = ()
     deferred: tuple[Deferred, ...] = ()
     rest: Mapping[str, Any] = field(default_factory=dict)
+    sequence: Sequence | None = None
 
     @classmethod
     def begin(cls, rule_id: str, window_start: datetime, fingerprint: str) -> Coverage:
@@ -124,6 +128,13 @@ class Coverage:
         added = (Deferred(part, moment) for part in Spans((window,)) - later)
         return replace(self, deferred=_joined([*self.deferred, *added]))
 
+    def with_sequence(self, sequence: Sequence) -> Coverage:
+        """The coverage after the present logic has read so far by sequence numbers; no cursor ever goes back."""
+        known = self.sequence
+        if known is not None and known.goes_on(self.logics.current):
+            sequence = sequence.merged(known)
+        return replace(self, sequence=sequence)
+
     def with_asked(self, window: Window) -> Coverage:
         """The coverage after a person asked for `window` as well."""
         return replace(self, asked=self.asked | Spans((window,)))
@@ -166,6 +177,8 @@ def merged(ours: Coverage, theirs: Coverage) -> Coverage:
         known = known.with_stretch(stretch)
     for left in ours.deferred:
         known = known.with_deferred(left.window, left.deferred_at)
+    if ours.sequence is not None and ours.sequence.goes_on(known.logics.current):
+        known = known.with_sequence(ours.sequence)
     return replace(known, searched=compacted(known.searched, None))
 
 

@@ -12,9 +12,12 @@
           "history":  [{"fingerprint": "07aa...", "since": "...", "until": "..."}],
           "searched": [{"start": "...", "end": "...", "searched_at": "...", "lag_ms": 240000, "logic": "9f2c..."}],
           "deferred": [{"start": "...", "end": "...", "deferred_at": "..."}]
-        }
+        },
+        "sequence": {...}
       }
     }
+
+`sequence` is there for rules that were read by sequence numbers; see `sequence_document`.
 
 What may change without a new format number: keys beside these, at the top, in `axes` and in an axis; a version that
 does not know them writes them back as they were. The keys *of a span* are part of the format. A span with a key more
@@ -32,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 from lolbin_rules.plan.coverage import Coverage, Deferred
 from lolbin_rules.plan.logic import Logic, Logics
 from lolbin_rules.plan.searched import Searched
+from lolbin_rules.plan.sequence_document import SEQUENCE, sequence_from, sequence_to
 from lolbin_rules.plan.window import FOREVER, MILLISECOND, Spans, Window
 
 if TYPE_CHECKING:
@@ -48,8 +52,10 @@ def to_document(coverage: Coverage) -> dict[str, Any]:
     """The coverage as JSON-able values."""
     rest = copy.deepcopy(dict(coverage.rest))
     axes = rest.pop("axes", {})
-    axis = {**axes.get(AXIS, {}), **_axis(coverage)}
-    return {**rest, "format": FORMAT, "rule_id": coverage.rule_id, "axes": {**axes, AXIS: axis}}
+    axes[AXIS] = {**axes.get(AXIS, {}), **_axis(coverage)}
+    if coverage.sequence is not None:
+        axes[SEQUENCE] = sequence_to(coverage.sequence, _text)
+    return {**rest, "format": FORMAT, "rule_id": coverage.rule_id, "axes": axes}
 
 
 def from_document(document: Mapping[str, Any]) -> Coverage:
@@ -115,13 +121,14 @@ def _coverage(document: Mapping[str, Any]) -> Coverage:
         searched=tuple(_disjoint([_read_searched(**span) for span in axis["searched"]])),
         deferred=tuple(_disjoint([_read_deferred(**span) for span in axis["deferred"]])),
         rest=_rest(document),
+        sequence=sequence_from(document["axes"][SEQUENCE], _moment) if SEQUENCE in document["axes"] else None,
     )
 
 
 def _rest(document: Mapping[str, Any]) -> dict[str, Any]:
     """What this version does not know, in the places where it was found; empty if it knows everything."""
     rest = {key: value for key, value in document.items() if key not in {"format", "rule_id", "axes"}}
-    axes = {name: axis for name, axis in document["axes"].items() if name != AXIS}
+    axes = {name: axis for name, axis in document["axes"].items() if name not in {AXIS, SEQUENCE}}
     unknown = {key: value for key, value in document["axes"][AXIS].items() if key not in OURS}
     if unknown:
         axes[AXIS] = unknown

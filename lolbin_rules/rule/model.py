@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from lolbin_rules.rule.condition import Condition
+from lolbin_rules.rule.coverage_mode import CoverageMode, clash_with_override
 from lolbin_rules.rule.duration import format_duration, format_lookback
 from lolbin_rules.rule.exception_list import ExceptionEntry, ExceptionId, ExceptionItem, ExceptionList, InnerEntry
 from lolbin_rules.rule.findings import finding_details, together
@@ -262,6 +263,12 @@ class Rule(Frozen):
     timestamp_override_fallback_disabled: TrueOrFalse = Field(
         default=False, description="true: events without the timestamp_override field are left out."
     )
+    coverage: CoverageMode | None = Field(
+        default=None,
+        description="How events are read: by their own time, by event.ingested, or by the sequence numbers of shards; "
+        "without it as LOLBIN_COVERAGE says.",
+        examples=["sequence"],
+    )
     severity_mapping: tuple[SeverityMapping, ...] = Field(
         default=(), description="Severities of alerts by values of their events; the highest that fits is taken."
     )
@@ -346,6 +353,13 @@ class Rule(Frozen):
             consequence="events would be missed between runs",
             beside="interval",
         )
+
+    @field_validator("coverage")
+    @classmethod
+    def _coverage_fits_the_override(cls, mode: CoverageMode | None, info: ValidationInfo) -> CoverageMode | None:
+        if refusal := clash_with_override(mode, info.data.get("timestamp_override")):
+            raise refusal
+        return mode
 
     @field_validator("history_window_start")
     @classmethod

@@ -139,16 +139,23 @@ class ElasticsearchStore:
         """See `Store.refresh`."""
         if index:
             path = path_of(",".join(index), "_refresh")
-            self._requests.send(Ask("POST", path, "the index privilege `maintenance`", _ANY))
+            answer = self._requests.send(Ask("POST", path, "the index privilege `maintenance`", _ANY))
+            if failed := answer["_shards"]["failed"]:
+                raise StoreUnavailable(f"POST {path} failed on {failed} shards. Look at the cluster's health.")
 
     def shard_progress(self, index: Sequence[str]) -> list[ShardProgress]:
         """See `Store.shard_progress`; a shard whose primary is nowhere is left out."""
         if not index:
             return []
         parts = ("uuid", "shards.*.routing.primary", "shards.*.seq_no", "shards.*.commit.user_data.history_uuid")
-        wanted = {"level": "shards", "filter_path": ",".join(f"indices.*.{part}" for part in parts)}
+        wanted = {
+            "level": "shards",
+            "filter_path": ",".join(["_shards.failed", *(f"indices.*.{part}" for part in parts)]),
+        }
         path = path_of(",".join(index), "_stats", "docs")
         answer = self._requests.send(Ask("GET", path, "the index privilege `monitor`", _ANY | wanted))
+        if failed := answer["_shards"]["failed"]:
+            raise StoreUnavailable(f"GET {path} failed on {failed} shards. Look at the cluster's health.")
         return [
             ShardProgress(
                 shard=Shard(name, int(number)),

@@ -1,0 +1,329 @@
+"""Rules read by sequence numbers: whatever becomes searchable is alerted once, however late, whatever its index."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from event_indices import MAPPING, iso
+from interrupted import Interrupted
+from lolbin_rules.execution.record import Execution, Status
+from lolbin_rules.execution.run import execute
+from lolbin_rules.plan.coverage import Coverage
+from lolbin_rules.plan.document import from_document
+from lolbin_rules.store.embedded import EmbeddedStore
+from lolbin_rules.store.port import Document, IndexTemplate, Key, Put, Verdict
+from watched import Watched, at
+from worlds import ON_A_NODE, World
+from written_rules import write_rule
+
+pytestmark = pytest.mark.usefixtures("own_logs", "environment")
+
+DAY = 24 * 60
+NAMES = [f"e{number}" for number in range(20)]
+
+
+class Numbered(Watched):
+    """A rule that is read by sequence numbers, over indices of several shards."""
+
+    def __post_init__(self) -> None:
+        self.keys = {"coverage": "sequence", "index": [f"{self.world.prefix}many-*"], **self.keys}
+        settings = {"number_of_shards": 3, "number_of_replicas": 0, "refresh_interval": "-1"}
+        body = {"settings": settings, "mappings": MAPPING}
+        name = f"{self.world.prefix}many-"
+        assert self.world.store.prepare([IndexTemplate(name, (f"{name}*",), 1, body)])
+        super().__post_init__()
+
+    def name_of(self, index: str) -> str:
+        """The whole name of an index."""
+        return f"{self.world.prefix}many-{index}"
+
+    def write(self, minutes: float | None, *names: str, index: str = "1", **more: Any) -> None:
+        """Events that the rule matches; nothing makes them searchable yet. Without minutes they have no time."""
+        source: dict[str, Any] = {"event": {"category": "network"}, "process": {"name": "regsvr32.exe"}, **more}
+        if minutes is not None:
+            source["@timestamp"] = iso(at(minutes))
+        documents = [Document(Key(self.name_of(index), name), source) for name in names]
+        assert {outcome.verdict for outcome in self.world.store.create(documents)} == {Verdict.CREATED}
+
+    def state(self) -> Coverage:
+        """What is stored of the rule."""
+        (found,) = self.world.store.get([Key(f"{self.world.written}-coverage", "live")])
+        assert found is not None
+        return from_document(found.source)
+
+    def read(self) -> dict[int, int]:
+        """How far each shard was read, by number; of one index."""
+        sequence = self.state().sequence
+        assert sequence is not None
+        return {key.number: cursor.next for key, cursor in sequence.cursors.items()}
+
+
+@pytest.fixture
+def numbered(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Numbered:
+    """A rule that ran once over nothing but an old event."""
+    numbered = Numbered(world, tmp_path / "rules", capsys)
+    numbered.write(-2 * DAY, "before the beginning")
+    numbered.write(-3, "first")
+    execution = numbered.tick(0)
+    assert (execution.status, execution.mode) == (Status.SUCCEEDED, "sequence")
+    assert numbered.alerted() == Counter(["first"])
+    return numbered
+
+
+def assert_good(execution: Execution) -> None:
+    """Everything was read, by numbers."""
+    assert (execution.status, execution.mode, execution.reason) == (Status.SUCCEEDED, "sequence", "")
+
+
+def test_documents_come_days_late_and_in_the_future_and_without_a_time(numbered: Numbered) -> None:
+    """Their time does not matter, as long as it was asked; nobody refreshed the index but the execution."""
+    numbered.write(-1, "in time")
+    numbered.write(-8, "late")
+    numbered.write(90 * DAY, "ahead of its time")
+    numbered.write(None, "timeless")
+    numbered.write(-60, "never asked")
+    assert_good(numbered.tick(5))
+    found = Counter(["first", "in time", "late", "ahead of its time", "timeless"])
+    assert numbered.alerted() == found
+    numbered.write(1, "days late")
+    assert_good(numbered.tick(9 * DAY))
+    assert numbered.alerted() == found + Counter(["days late"])
+    nothing = numbered.tick(9 * DAY + 5)
+    assert (nothing.tally.hits, nothing.tally.duplicates) == (0, 0)
+    assert_good(nothing)
+
+
+def test_several_shards_are_read_each_to_its_end(numbered: Numbered) -> None:
+    """Every document once; what was read is not read again, and coverage holds all time up to the execution."""
+    numbered.write(-2, *NAMES)
+    execution = numbered.tick(1)
+    assert_good(execution)
+    assert numbered.alerted() == Counter(["first", *NAMES])
+    assert sum(numbered.read().values()) == len(NAMES) + 2
+    assert execution.tally.searched == [execution.planned[0]]
+    assert not numbered.state().gaps(execution.now)
+    assert numbered.tick(2).tally.hits == 0
+
+
+def test_an_update_makes_no_second_alert(numbered: Numbered) -> None:
+    """The document has a new number, and its alert is there; one that is deleted leaves a number that nobody has."""
+    key = Key(numbered.name_of("1"), "first")
+    (found,) = numbered.world.store.get([key])
+    assert found is not None
+    source = {**found.source, "message": "enriched"}
+    assert numbered.world.store.put([Put(Document(key, source), found.seen)])[0].verdict is Verdict.UPDATED
+    execution = numbered.tick(5)
+    assert_good(execution)
+    assert (execution.tally.hits, execution.tally.duplicates, execution.tally.alerts) == (1, 1, 0)
+
+
+def test_new_and_replaced_indices_are_read_from_their_start(numbered: Numbered) -> None:
+    """After a roll-over; where one is made again under the same name, whose numbers begin anew; a copy is another."""
+    numbered.write(-2, "rolled over", index="2")
+    assert_good(numbered.tick(1))
+    numbered.world.store.refresh([numbered.name_of("1")])
+    remove_index(numbered, "1")
+    numbered.write(-4, "made anew")
+    numbered.write(-3, "first")
+    assert_good(numbered.tick(2))
+    assert numbered.alerted() == Counter(["first", "rolled over", "made anew"])
+    numbered.write(-3, "first", index="copy")
+    assert_good(numbered.tick(3))
+    assert numbered.alerted() == Counter({"first": 2, "rolled over": 1, "made anew": 1})
+
+
+def remove_index(numbered: Numbered, index: str) -> None:
+    """Delete an index, and nothing else."""
+    store = numbered.world.store
+    if isinstance(store, EmbeddedStore):
+        store.delete_index([numbered.name_of(index)])
+        return
+    with Elasticsearch(numbered.world.name) as client:
+        client.indices.delete(index=numbered.name_of(index))
+
+
+def test_a_cap_defers_and_no_shard_starves(numbered: Numbered) -> None:
+    """Three alerts a time: what is left is told, every document is alerted in the end, and each shard gets its turn."""
+    numbered.edit(max_alerts=3)
+    numbered.write(-2, *NAMES)
+    first = numbered.tick(1)
+    assert (first.status, first.tally.alerts, first.tally.is_capped) == (Status.PARTIAL_FAILURE, 3, True)
+    assert "The cap of 3 alerts was reached" in first.reason
+    assert numbered.state().gaps(first.now)
+    for minute in range(2, 4):
+        numbered.tick(minute)
+    assert min(numbered.read().values()) > 0
+    for minute in range(4, 8):
+        numbered.tick(minute)
+    assert numbered.alerted() == Counter(["first", *NAMES])
+    last = numbered.tick(9)
+    assert_good(last)
+    assert not numbered.state().gaps(last.now)
+
+
+def test_edited_logic_reads_its_own_time_again(numbered: Numbered) -> None:
+    """From the edit minus lookback on, late documents of that time too; a switch of the mode itself loses nothing."""
+    numbered.write(-8, "other", process={"name": "rundll32.exe"})
+    numbered.write(1, "other too", process={"name": "rundll32.exe"})
+    assert_good(numbered.tick(5))
+    numbered.edit(match={"event.category": "network"})
+    assert_good(numbered.tick(6))
+    assert numbered.alerted() == Counter(["first", "other too"])
+    numbered.edit(coverage="event_time")
+    assert numbered.tick(10).mode == "event_time"
+    numbered.write(2, "between")
+    numbered.edit(coverage="sequence")
+    assert_good(numbered.tick(9 * DAY))
+    assert numbered.alerted() == Counter(["first", "other too", "between"])
+
+
+def test_a_rule_switched_to_numbers_finds_what_it_had_missed(numbered: Numbered) -> None:
+    """Of the time that was asked and lies within the gap horizon."""
+    numbered.edit(coverage="event_time", risk_score=22, match={"event.category": "network"})
+    for minute in (0, 5, 10):
+        numbered.tick(minute)
+    numbered.write(1, "missed")
+    numbered.world.store.refresh([numbered.name_of("1")])
+    numbered.tick(30)
+    assert numbered.alerted() == Counter(["first"])
+    numbered.edit(coverage="sequence")
+    assert_good(numbered.tick(35))
+    assert numbered.alerted() == Counter(["first", "missed"])
+
+
+def test_time_without_the_rule_is_not_asked(numbered: Numbered) -> None:
+    """While it is disabled; what comes late of the time before is found when it is enabled again."""
+    numbered.rest(5)
+    numbered.write(60, "while it was disabled")
+    numbered.write(3, "late")
+    numbered.write(115, "after")
+    assert_good(numbered.tick(120))
+    assert numbered.alerted() == Counter(["first", "late", "after"])
+
+
+def test_two_runners_share_what_they_know(numbered: Numbered) -> None:
+    """One reads while the other does: nothing is alerted twice, and no cursor goes back."""
+    numbered.write(-2, *NAMES)
+    other = Interrupted(numbered.world.store)
+
+    def meanwhile() -> None:
+        numbered.write(-1, "meanwhile")
+        assert_good(numbered.tick(1))
+
+    other.before_put = meanwhile
+    (execution,) = execute(numbered.orders(1), other)
+    assert execution.status is Status.SUCCEEDED
+    assert numbered.alerted() == Counter(["first", "meanwhile", *NAMES])
+    assert sum(numbered.read().values()) == len(NAMES) + 3
+    assert numbered.tick(2).tally.hits == 0
+
+
+def test_where_numbers_cannot_be_had_time_is_searched(numbered: Numbered) -> None:
+    """With a warning; a sweep then has a use, and the cursors go on where they stood."""
+    forbidden = Interrupted(numbered.world.store)
+    forbidden.is_forbidden = True
+    numbered.write(4, "in time")
+    numbered.write(-2, "late")
+    numbered.world.store.refresh([numbered.name_of("1")])
+    (execution,) = execute(numbered.orders(6), forbidden)
+    assert (execution.status, execution.mode) == (Status.SUCCEEDED, "event_time")
+    assert "searched by event_time instead" in execution.reason
+    numbered.write(-8, "very late")
+    assert_good(numbered.tick(60))
+    assert numbered.alerted() == Counter(["first", "in time", "late", "very late"])
+
+
+def test_a_sweep_has_no_use(numbered: Numbered) -> None:
+    """It says so, and searches nothing."""
+    numbered.write(-8, "late")
+    execution = numbered.sweep(1)
+    assert (execution.status, execution.planned, execution.tally.hits) == (Status.SUCCEEDED, (), 0)
+    assert "a sweep has no use" in execution.reason
+
+
+@pytest.mark.parametrize("broken", ["scan", "create", "put"])
+def test_what_fails_is_read_again(numbered: Numbered, broken: str) -> None:
+    """A page without its shard, an alert that is not written, a state that is not written: no cursor has moved."""
+    numbered.write(-2, *NAMES)
+    before = numbered.state()
+    shaky = Interrupted(numbered.world.store)
+    shaky.broken = broken
+    (execution,) = execute(numbered.orders(1), shaky)
+    assert execution.status is not Status.SUCCEEDED
+    assert numbered.state().covered == before.covered
+    assert_good(numbered.tick(2))
+    assert numbered.alerted() == Counter(["first", *NAMES])
+
+
+def test_rules_share_requests_and_have_their_own_time(numbered: Numbered) -> None:
+    """Two rules at the same cursors are read by one scan a shard; a later rule asks for its own time alone."""
+    write_rule(numbered.folder, "second", **numbered.keys)
+    rules = numbered.ruleset.rules
+    numbered.write(-2, *NAMES)
+    counting = Interrupted(numbered.world.store)
+    found = execute(replace(numbered.orders(20), rules=[rules["live"], rules["second"]]), counting)
+    assert [each.tally.alerts for each in found] == [len(NAMES), 0]
+    numbered.write(15, *(f"new {name}" for name in NAMES))
+    counting.scans = 0
+    found = execute(replace(numbered.orders(21), rules=[rules["live"], rules["second"]]), counting)
+    assert [each.tally.alerts for each in found] == [len(NAMES), len(NAMES)]
+    assert counting.scans == 3
+
+
+def test_many_indices_without_anything_asked_cost_no_scan(numbered: Numbered) -> None:
+    """Old indices are passed over by one request, and a late document in one of them is found."""
+    for number in range(12):
+        numbered.write(-DAY, "old", index=f"old-{number}")
+    counting = Interrupted(numbered.world.store)
+    (execution,) = execute(numbered.orders(1), counting)
+    assert_good(execution)
+    assert counting.scans == 0
+    numbered.write(-1, "late", index="old-7")
+    assert_good(numbered.tick(2))
+    assert numbered.alerted() == Counter(["first", "late"])
+
+
+def test_an_alert_that_is_refused_is_tried_again_alone(numbered: Numbered) -> None:
+    """What lies around it is not read again, and the time is not called searched before it is written."""
+    numbered.write(-2, *NAMES)
+    shaky = Interrupted(numbered.world.store)
+    shaky.refused = "e7"
+    (execution,) = execute(numbered.orders(1), shaky)
+    assert (execution.status, execution.tally.alerts) == (Status.PARTIAL_FAILURE, len(NAMES) - 1)
+    again = numbered.tick(2)
+    assert_good(again)
+    assert (again.tally.hits, again.tally.alerts) == (1, 1)
+    assert numbered.alerted() == Counter(["first", *NAMES])
+    assert not numbered.state().gaps(again.now)
+
+
+@ON_A_NODE
+def test_a_shard_that_is_nowhere_is_read_when_it_is_back(numbered: Numbered) -> None:
+    """The others are read and alerted at once; the execution says what is missing, and does not wait for it."""
+    with Elasticsearch(numbered.world.name, request_timeout=120) as client:
+        numbered.write(-2, *NAMES, index="2")
+        client.indices.put_settings(
+            index=numbered.name_of("2"), settings={"index.routing.allocation.require._name": "nobody"}
+        )
+        client.indices.close(index=numbered.name_of("2"))
+        client.indices.open(index=numbered.name_of("2"), wait_for_active_shards=0)
+        numbered.write(-2, "elsewhere")
+        execution = numbered.tick(1)
+        assert execution.status is Status.PARTIAL_FAILURE
+        assert "did not answer" in execution.reason
+        assert numbered.alerted() == Counter(["first", "elsewhere"])
+        assert numbered.state().gaps(execution.now)
+        client.indices.put_settings(
+            index=numbered.name_of("2"), settings={"index.routing.allocation.require._name": None}
+        )
+        client.cluster.health(index=numbered.name_of("2"), wait_for_status="green")
+    last = numbered.tick(2)
+    assert_good(last)
+    assert numbered.alerted() == Counter(["first", "elsewhere", *NAMES])
+    assert not numbered.state().gaps(last.now)
