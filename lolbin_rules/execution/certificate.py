@@ -12,18 +12,17 @@ from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.held_back import count_held_back
 from lolbin_rules.execution.pictures import Seen
 from lolbin_rules.execution.progress import Course, Stretch
+from lolbin_rules.execution.promise import mode_in_use, promise
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.records import attempts_of
 from lolbin_rules.execution.recount import Missing, Recount
 from lolbin_rules.plan.gaps import Attempt, Gap
-from lolbin_rules.plan.plan import tolerance
 from lolbin_rules.plan.window import Spans, Window
-from lolbin_rules.rule.model import NamedList, Rule
+from lolbin_rules.rule.coverage_mode import CoverageMode
+from lolbin_rules.rule.model import NamedList
 from lolbin_rules.store.port import Document, Key, Store
 
 __all__ = ["Certificate", "Certifying", "certificate_document", "certify", "gap_object"]
-
-MODE = "event_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ class Certificate:
         recount: hits and alerts.
         held_back: how many events each exception held back.
         promise: what is promised of the events, in words.
+        mode: how events were read.
         problems: why the certificate cannot be relied on.
     """
 
@@ -73,6 +73,7 @@ class Certificate:
     recount: Recount
     held_back: Mapping[str, int]
     promise: str
+    mode: CoverageMode
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -94,7 +95,7 @@ class Certificate:
             "@timestamp": write_time(self.execution.started_at),
             "rule": {"id": rule.id, "name": rule.name, "version": rule.version},
             "is_good": self.is_good,
-            "mode": MODE,
+            "mode": self.mode,
             "promise": self.promise,
             "period": _span(looked.period),
             "logic": self.logic,
@@ -151,7 +152,8 @@ def certify(seen: Seen, given: Certifying, store: Store) -> Certificate:
         attempts=tuple(attempts_of(rule, seen.picture.period, store, given.prefix)),
         recount=recount,
         held_back=course.tally.held_back,
-        promise=_promise(rule, given),
+        promise=promise(course, given.sweep_interval, given.sweep_reach),
+        mode=mode_in_use(course),
         problems=tuple(dict.fromkeys([*course.tally.failures, *course.tally.problems, *recount.problems])),
     )
 
@@ -171,18 +173,6 @@ def gap_object(gap: Gap) -> dict[str, Any]:
         "is_due": gap.is_due,
         "is_asked": gap.is_asked,
     }
-
-
-def _promise(rule: Rule, given: Certifying) -> str:
-    late = tolerance(rule.interval, rule.lookback)
-    promise = (
-        f"Mode {MODE}: in settled time every matching document that became searchable no later than {late} after its "
-        "time has exactly one alert, or is a member of exactly one"
-    )
-    if not given.sweep_interval:
-        return f"{promise}. Sweeps are switched off: later ones are not promised."
-    reach = max(given.sweep_reach - given.sweep_interval, timedelta())
-    return f"{promise}. One that comes later, but no later than {reach} after its time, gets it from a sweep."
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def count_held_back(course: Course, store: Store) -> None:
     """
     compiled = course.compiled
     windows = [stretch.axis.within(stretch.window) for stretch in course.stretches]
+    if course.reading:  # counted by time: late ones are not seen, and no alert depends on it
+        windows += [axis.within(course.reading.window) for axis in course.axes]
     if compiled is None or compiled.without_exceptions is None or not windows or course.is_blind:
         return
     names = [f"{each.list_id}: {each.name}" for each in compiled.exceptions]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import reduce
 from operator import getitem
 from typing import Any
@@ -15,6 +16,7 @@ from timeline import SECOND, any_spans, at, instants, span, windows
 from lolbin_rules.plan.coverage import Coverage, closed
 from lolbin_rules.plan.document import from_document, to_document
 from lolbin_rules.plan.logic import Logic, Logics
+from lolbin_rules.plan.sequence import Cursor, Sequence, ShardKey
 from lolbin_rules.plan.window import FOREVER, MILLISECOND, Spans, Window
 
 searches = st.tuples(windows(), instants(1, 50), st.sampled_from("abc"))
@@ -34,6 +36,9 @@ def coverages(draw: st.DrawFn) -> Coverage:
         coverage = coverage.with_searched(window, searched_at, fingerprint, MILLISECOND)
     for window, searched_at in draw(st.lists(deferrals, max_size=2)):
         coverage = coverage.with_deferred(window, searched_at)
+    if draw(st.booleans()):
+        shards = {ShardKey("i", "h", 0): Cursor(5, frozenset({2}), at(9)), ShardKey("i", "h", 1): Cursor()}
+        coverage = replace(coverage, sequence=Sequence("a", at(0), shards, draw(st.sampled_from([None, at(8)]))))
     return coverage if draw(st.booleans()) else closed(coverage, at(70))
 
 
@@ -159,4 +164,41 @@ def test_overlapping_stretches_are_refused() -> None:
     document = stored()
     document["axes"]["event_time"]["searched"] *= 2
     with pytest.raises(ValueError, match="overlap or are not in order"):
+        from_document(document)
+
+
+def test_the_stored_form_of_numbers_is_the_documented_one() -> None:
+    """With what was left, and without what goes without saying; what a later version adds is written back."""
+    key, other = ShardKey("i", "h", 0), ShardKey("i", "h", 1)
+    known = Sequence("a", at(0), {other: Cursor(), key: Cursor(5, frozenset({2}), at(9))}, at(8))
+    document = to_document(Coverage.begin("r", at(0), "a").with_sequence(known))
+    assert document["axes"]["sequence"] == {
+        "logic": "a",
+        "since": "2026-11-02T12:00:00.000Z",
+        "whole_at": "2026-11-02T12:00:00.008Z",
+        "shards": [
+            {
+                "index": "i",
+                "history": "h",
+                "shard": 0,
+                "next": 5,
+                "left": [2],
+                "read_at": "2026-11-02T12:00:00.009Z",
+            },
+            {"index": "i", "history": "h", "shard": 1, "next": 0},
+        ],
+    }
+    document["axes"]["sequence"]["later"] = {"x": 1}
+    assert to_document(from_document(document)) == document
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"shards": [{"index": "i"}]}, {"since": 4}, {"shards": [{"index": "i", "history": "h", "shard": 0, "next": -1}]}],
+)
+def test_a_damaged_axis_of_numbers_is_refused(damage: dict[str, Any]) -> None:
+    """Rather than read from anywhere."""
+    document = to_document(Coverage.begin("r", at(0), "a").with_sequence(Sequence("a", at(0))))
+    document["axes"]["sequence"] |= damage
+    with pytest.raises(ValueError, match="is damaged"):
         from_document(document)
