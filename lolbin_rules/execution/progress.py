@@ -138,7 +138,7 @@ class Course:
         first, *others = by_axis.values() or ([],)
         for other in others:
             first = [part for window in first for part in Spans((window,)) & Spans(tuple(other))]
-        return [self.reading.window, *first] if self.reading and self.reading.is_whole else first
+        return first
 
     def break_off(self, number: int) -> None:
         """Give up all stretches from this number on; a window that was read on some of its axes is not believed."""

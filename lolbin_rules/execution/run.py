@@ -333,7 +333,7 @@ def _save(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     save_coverage(planned, lambda course: _searched(course, ended_at, orders.gap_horizon), store, orders.prefix)
     for course in planned:
         if len(course.tally.failures) == failures[course.rule.id]:
-            course.tally.searched = course.believed()
+            course.tally.searched = [*(course.reading.searched if course.reading else ()), *course.believed()]
             course.tally.has_moved = course.reading is not None and course.reading.has_moved
 
 

@@ -124,6 +124,11 @@ class Pass:
         return not self.is_doubted and all(shard.is_whole for shard in self.shards)
 
     @property
+    def searched(self) -> tuple[Window, ...]:
+        """The time that this execution was about and may be believed, for the record."""
+        return (Spans((self.window,)) & self.asked).windows if self.is_whole else ()
+
+    @property
     def has_moved(self) -> bool:
         """Whether any shard was read farther than before."""
         started_at = self.course.execution.started_at

@@ -133,7 +133,7 @@ def found_by(
 
     queries: dict[str, Query] = {name: {"match_all": {}} for name in names}
     patience = Patience(2 * MINUTE, within, store.watch)
-    return search(Search(("logs",), queries, WINDOW, patience.within, patience=patience), store, consume), found
+    return search(Search.over(("logs",), queries, WINDOW, patience.within, patience=patience), store, consume), found
 
 
 def test_a_slow_rule_is_found_by_halving(store: SlowStore) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from lolbin_rules.errors import StoreOverwhelmed, StoreUnavailable
+from lolbin_rules.errors import StoreForbidden, StoreOverwhelmed, StoreUnavailable
 from lolbin_rules.store.port import (
     Aggregated,
     Counted,
@@ -268,7 +268,12 @@ class FaultyStore:
     def shard_progress(self, index: Sequence[str]) -> list[ShardProgress]:
         """See `Store.shard_progress`."""
         self._begin()
-        return self.store.shard_progress(index)
+        if self.chance.random() < self.faults.partial:
+            self.counted["forbidden"] += 1
+            raise StoreForbidden("simulated: it may not be asked how far shards are")
+        progress = self.store.shard_progress(index)
+        self._end()
+        return progress
 
     def clock(self) -> datetime:
         """See `Store.clock`."""

@@ -14,10 +14,13 @@ from lolbin_rules.execution import item, run, search, sweep, write
 from lolbin_rules.execution.item import Fate
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution
+from lolbin_rules.execution.shards import ShardStretch
 from lolbin_rules.plan import plan
+from lolbin_rules.plan.sequence import Cursor
 from lolbin_rules.plan.window import Window, floor, from_position
 from lolbin_rules.rule_types import buckets
 from lolbin_rules.store.port import Key, Outcome, Page, Put, Scan, Verdict
+from simulated_executions.faults import FaultyStore
 from simulated_executions.memory_store import MemoryStore
 
 __all__ = ["GUARDS"]
@@ -208,6 +211,23 @@ def _counting_before_belief() -> AbstractContextManager[Any]:
     return patch.object(run, "_settle_groups", lambda course, store, prefix: None)
 
 
+def _refresh_before_reading() -> AbstractContextManager[Any]:
+    """Shards are read without a refresh, up to numbers that searches do not find yet."""
+    refresh = FaultyStore.refresh
+    return patch.object(
+        FaultyStore, "refresh", lambda store, index: refresh(store, [n for n in index if not n.startswith("ev-")])
+    )
+
+
+def _belief_in_shards() -> AbstractContextManager[Any]:
+    """A shard is read to its end whatever failed, and whatever a cap left."""
+    return patch.object(
+        ShardStretch,
+        "after",
+        lambda stretch, moment: Cursor(max(stretch.before.next, stretch.progress.global_checkpoint + 1)),
+    )
+
+
 GUARDS: Mapping[str, tuple[Removed, int]] = {
     "a partial page is not believed": (_partial_flag, 30),
     "a partial aggregation is not believed": (_partial_flag_of_counts, 70),
@@ -229,5 +249,7 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "memberships before the alert of their group": (_members_before_alerts, 10),
     "sweeps": (_sweeps, 5),
     "counts are exact before time is done": (_counting_before_belief, 0),
+    "shards are refreshed before they are read": (_refresh_before_reading, 230),
+    "a cursor stands before what is not confirmed": (_belief_in_shards, 10),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""

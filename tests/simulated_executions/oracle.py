@@ -128,6 +128,8 @@ class Oracle:
         """It has done so; clean, if nothing went wrong in it and nothing is left of it."""
         for rule in rules:
             history = self._known[rule]
+            if self._rules[rule].mode == "sequence":
+                continue  # what is promised of it needs no sweeps, and it has none
             if not is_clean:
                 history.half_done.add(runner)
             elif runner in history.half_done:
@@ -141,6 +143,8 @@ class Oracle:
             return
         every, reach = self._scenario.sweeps
         for rule, history in self._known.items():
+            if self._rules[rule].mode == "sequence":
+                continue
             history.swept += [self._meets(rule, began, now - 2 * reach) for began in history.sweeping.get(0, ())]
             history.swept.append(_meets_from(now, reach - every - SLACK, history.since))
 
@@ -181,6 +185,18 @@ class Oracle:
         for identity in self._owed(rule, settled, self._ordinary(rule)):
             if identity not in there and rule.kind != "threshold":
                 self.wrong.append(f"{rule_id}: coverage says that the time of {identity} is done, and it has no alert")
+        self._check_numbers(rule, coverage, there)
+
+    def _check_numbers(self, rule: Watched, coverage: Coverage, there: Counter[Identity]) -> None:
+        """What was searchable when every shard was read to its end has its alert, however late it came."""
+        known = coverage.sequence
+        if known is None or known.whole_at is None or not known.goes_on(coverage.logics.current):
+            return
+        since, whole_at = _number(known.since), _number(known.whole_at)
+        asked = self._known[rule.id].asked
+        for identity in self._owed(rule, asked, lambda seen, time: seen <= whole_at and time >= since):
+            if identity not in there:
+                self.wrong.append(f"{rule.id}: every shard was read to its end, and {identity} has no alert")
 
     def is_drained(self, coverages: Mapping[str, Coverage], now: int) -> bool:
         """Whether every rule's coverage says that nothing is left; what it says is checked otherwise."""
@@ -212,7 +228,7 @@ class Oracle:
             seen = self._searchable.get(number, FOREVER)
             times = [
                 time
-                for time in arrival.times
+                for time in rule.times_of(arrival)
                 if meets(seen, time)
                 and any(start <= time < end for start, end in spans)
                 and self._wanted(rule, arrival, time)
@@ -224,8 +240,10 @@ class Oracle:
         return lambda seen, time: seen - time <= rule.tolerance
 
     def _every(self, rule: Watched) -> list[Meets]:
-        """What ordinary executions must have met, and what each of the sweeps."""
-        return [self._ordinary(rule), *self._known[rule.id].swept]
+        """What ordinary executions must have met, and what each of the sweeps; by numbers, whatever came at all."""
+        since = self._known[rule.id].since
+        numbers: list[Meets] = [lambda seen, time: seen < FOREVER and time >= since] if rule.mode == "sequence" else []
+        return [self._ordinary(rule), *self._known[rule.id].swept, *numbers]
 
     def _owed(self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets) -> Iterator[Identity]:
         """What is owed an alert, by what an alert is known by."""
@@ -384,5 +402,8 @@ def _slot(rule: Watched, time: int) -> int:
 
 
 def _numbers(spans: Iterable[Window]) -> list[tuple[int, int]]:
-    unit = timedelta(milliseconds=1)
-    return [((window.start - BASE) // unit, (window.end - BASE) // unit) for window in spans]
+    return [(_number(window.start), _number(window.end)) for window in spans]
+
+
+def _number(moment: datetime) -> int:
+    return (moment - BASE) // timedelta(milliseconds=1)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from lolbin_rules.alert.source import write_time
+from lolbin_rules.rule.coverage_mode import CoverageMode
 from lolbin_rules.rule.model import Rule
 
 __all__ = [
@@ -68,6 +69,7 @@ class Arrival:
         host: what it is grouped by; None where it lacks that.
         written: when it is written.
         refreshed: when its index is refreshed at the latest.
+        ingested: what it says of when it came in; None where it says nothing.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Arrival:
     host: str | None
     written: int
     refreshed: int
+    ingested: int | None = None
 
     @property
     def source(self) -> dict[str, Any]:
@@ -87,6 +90,8 @@ class Arrival:
             "@timestamp": texts[0] if len(texts) == 1 else texts,
             "event": {"category": self.category, "code": self.code},
         }
+        if self.ingested is not None:
+            source["event"]["ingested"] = write_time(moment(self.ingested))
         return source if self.host is None else {**source, "host": {"name": self.host}}
 
 
@@ -111,6 +116,12 @@ class Watched:
     lookback: int
     max_alerts: int
     codes: Codes = EVERY_CODE
+    mode: CoverageMode = "event_time"
+
+    def times_of(self, arrival: Arrival) -> tuple[int, ...]:
+        """The times that a document has for this rule."""
+        is_dated = self.mode == "ingest_time" and arrival.ingested is not None
+        return (arrival.ingested,) if is_dated and arrival.ingested is not None else arrival.times
 
     @property
     def tolerance(self) -> int:
@@ -188,6 +199,7 @@ def rule_of(watched: Watched, codes: Codes, grouping: Grouping) -> Rule:
         "severity": "low",
         "risk_score": 1,
         "max_alerts": watched.max_alerts,
+        "coverage": watched.mode,
     }
     wanted = sorted(codes)
     if watched.kind == "sequence":
@@ -229,6 +241,7 @@ def draw(seed: int) -> Scenario:
     is_pair = chance.random() < 0.35
     if is_pair:
         ticks = sorted([*ticks, *((at + chance.randint(0, interval), 1) for at, _ in ticks if chance.random() < 0.5)])
+    rules, arrivals = _with_modes(random.Random(f"modes {seed}"), rules, arrivals)
     return Scenario(
         seed,
         rules,
@@ -242,6 +255,20 @@ def draw(seed: int) -> Scenario:
         sweeps,
         gives_way,
     )
+
+
+def _with_modes(
+    chance: random.Random, rules: tuple[Watched, ...], arrivals: list[Arrival]
+) -> tuple[tuple[Watched, ...], list[Arrival]]:
+    """The same rules, each read in one of the ways that there are; some of the documents say when they came."""
+    singles = {"query", "grouped"}
+    modes: list[CoverageMode] = ["event_time", "event_time", "ingest_time", "sequence", "sequence"]
+    chosen = tuple(replace(rule, mode=chance.choice(modes)) if rule.kind in singles else rule for rule in rules)
+    dated = [
+        replace(arrival, ingested=arrival.written - chance.choice((0, 0, 5, 700))) if chance.random() < 0.7 else arrival
+        for arrival in arrivals
+    ]
+    return chosen, dated
 
 
 def _sweeps(chance: random.Random) -> tuple[tuple[int, int] | None, float]:

@@ -45,7 +45,7 @@ EVENTS = IndexTemplate(
     ("ev-*",),
     1,
     {
-        "settings": {"number_of_shards": 1},
+        "settings": {"number_of_shards": 2},
         "mappings": {
             "dynamic": False,
             "properties": {**MAPPING["properties"], "host": {"properties": {"name": {"type": "keyword"}}}},
@@ -214,7 +214,7 @@ class World:
         begun = self._sweep_all()
         self.oracle.note_swept_from(begun)
         for arrival in sorted(self.scenario.arrivals, key=lambda arrival: arrival.refreshed):
-            if begun < arrival.refreshed <= max(arrival.times) + reach:
+            if begun < arrival.refreshed <= max(*arrival.times, arrival.ingested or arrival.times[0]) + reach:
                 intervals = -(-(arrival.refreshed - begun) // every)
                 self.let_pass(max(0, begun + intervals * every + SECOND - self.now))
                 begun = self._sweep_all()
