@@ -136,6 +136,22 @@ def test_a_shard_is_read_from_a_sequence_number_on(bench: Bench) -> None:
     assert bench.ids(index, order_by="_seq_no", shard=Shard(index, 0), filter=part) == ["2", "3", "4"]
 
 
+def test_an_update_has_a_new_sequence_number(bench: Bench) -> None:
+    """The document is read under it, and no more under the old one; the shard has come as far."""
+    index = bench.index("updated")
+    first, _ = bench.fill(index, at(0), at(1))
+    (found,) = bench.store.get([first])
+    assert found is not None
+    assert verdicts(bench.store.put([Put(Document(first, at(2)), found.seen)])) == ["updated"]
+    bench.store.refresh([index])
+    hits = bench.hits(index, order_by="_seq_no", shard=Shard(index, 0))
+    assert [(hit.key.id, hit.position) for hit in hits] == [("1", 1), ("0", 2)]
+    some = {"bool": {"should": [{"terms": {"_seq_no": [0, 2]}}, {"range": {"_seq_no": {"gte": 9}}}]}}
+    assert bench.ids(index, order_by="_seq_no", shard=Shard(index, 0), filter=some) == ["0"]
+    (progress,) = bench.store.shard_progress([index])
+    assert progress.global_checkpoint == progress.max_seq_no == 2
+
+
 def test_a_scan_sees_one_point_in_time(bench: Bench) -> None:
     """What becomes searchable while a scan is under way is not in it."""
     index = bench.index("moment")
