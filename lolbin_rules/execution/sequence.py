@@ -121,15 +121,13 @@ def _list_unread(reading: Pass, progress: Sequence[ShardProgress]) -> None:
     left_out = course.compiled.left_out if course.compiled else ()
     reading.present = frozenset(key_of(each) for each in progress)
     reading.is_doubted = bool(left_out)
-    found = [
+    reading.shards = [
         ShardStretch(course, reading.window, SEQ_NO, progress=each, before=cursor)
         for each in progress
         if each.shard.index not in left_out
         for cursor in [reading.cursor_of(each)]
         if each.global_checkpoint >= cursor.next or cursor.left
     ]
-    # The one that was not read for longest goes first, so that a cap which one shard uses up comes to the others too.
-    reading.shards = sorted(found, key=lambda shard: (shard.before.read_at, shard.unread))
 
 
 def _unread(course: Course) -> list[ShardStretch]:
@@ -201,7 +199,10 @@ def tell_of_expired(course: Course, planned: Plan) -> None:
 
 
 def shard_batches(courses: Iterable[Course], convicted: Iterable[str]) -> list[list[ShardStretch]]:
-    """What is read in one request each, in order: the same numbers of the same shard."""
+    """What is read in one request each: the same numbers of the same shard.
+
+    The one that was not read for longest comes first, so that a cap that one shard uses up comes to the others too.
+    """
     alone = frozenset(convicted)
     found: dict[object, list[ShardStretch]] = {}
     for course in courses:

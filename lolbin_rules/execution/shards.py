@@ -99,7 +99,7 @@ class Pass:
         begun: how far the rule had read before.
         asked: the time that was asked when it was planned.
         window: what of it this execution is about, up to the time that it was planned for.
-        shards: those that have something unread, in the order in which they are read.
+        shards: those that have something unread.
         present: every shard that there is.
         is_doubted: something is missing that no shard of these stands for.
     """
