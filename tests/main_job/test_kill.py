@@ -128,7 +128,8 @@ def test_a_sweep_killed_between_any_two_writes_is_made_good_by_the_next(
     tmp_path: Path,
 ) -> None:
     """SIGKILL between every two writes of a sweep of time that was searched before the events were there."""
-    base = now() - timedelta(minutes=40)
+    # Groups lie at the next full hour. All of it is past the sweep's end, whatever the time of day is.
+    base = now().replace(minute=35, second=0, microsecond=0) - timedelta(hours=2)
     chosen = [under(world.prefix, all_rules.rules[name]) for name in RULES]
     rules = write_rules(tmp_path, chosen, all_rules)
     per_event = events.generate("regsvr32", seed=22, base_time=base - timedelta(minutes=4), hits=5, near_misses=1)
@@ -136,7 +137,7 @@ def test_a_sweep_killed_between_any_two_writes_is_made_good_by_the_next(
     map_indices(store, f"{world.prefix}winlogbeat-*", f"{world.prefix}logs-endpoint.events.*")
     made = [(world.prefix + event.index, event.id, event.source) for event in (*per_event.events, *per_group.events)]
     index_events(store, [(made[0][0], "nothing", {"@timestamp": iso(base)})])
-    for minutes in (0, 25):
+    for minutes in (0, 30):
         execute(Orders(chosen, all_rules.lists, base + timedelta(minutes=minutes), world.written), store)
     before = stored(store, f"{world.written}-coverage")
     assert len(before) == 2
