@@ -51,6 +51,7 @@ class Tally:
         has_moved: some shard was read farther by sequence numbers, with its alerts confirmed.
         search_time: time spent reading, of the batch that the rule was in.
         write_time: time spent writing alerts, of the batch that the rule was in.
+        total_time: from before `started_at` was read until everything but the record was written, of all rules.
         failures: why what was planned was not done; any makes the execution failed unless something was.
         problems: what is left undone or uncertain although the execution went on.
         warnings: what an operator should know although nothing is lost.
@@ -71,6 +72,7 @@ class Tally:
     has_moved: bool = False
     search_time: timedelta = timedelta()
     write_time: timedelta = timedelta()
+    total_time: timedelta = timedelta()
     failures: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -97,6 +99,7 @@ class Execution:
         uuid: names the execution in its record and in every alert it made.
         is_sweep: it searched again what was searched before, for what has come since.
         mode: how events were read.
+        logic: the fingerprint of what the rule looked for; empty where that is not known.
     """
 
     rule: Rule
@@ -108,6 +111,7 @@ class Execution:
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     is_sweep: bool = False
     mode: CoverageMode = "event_time"
+    logic: str = ""
 
     @property
     def status(self) -> Status:
@@ -130,6 +134,7 @@ class Execution:
                 "kind": self.kind,
                 "sweep": self.is_sweep,
                 "mode": self.mode,
+                "logic": self.logic,
                 "status": self.status.value,
                 "reason": self.reason,
                 "intended": write_time(self.now),
@@ -149,6 +154,7 @@ class Execution:
             "held_back": [{"exception": name, "events": count} for name, count in sorted(tally.held_back.items())],
             "search_ms": _milliseconds(tally.search_time),
             "write_ms": _milliseconds(tally.write_time),
+            "total_ms": _milliseconds(tally.total_time),
             "failures": _once(tally.failures),
             "problems": _once(tally.problems),
             "warnings": _once(tally.warnings),

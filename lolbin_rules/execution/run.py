@@ -87,11 +87,14 @@ def execute(orders: Orders, store: Store, convicted: set[str] | None = None) -> 
         One execution for each rule, in the order of the rules. Nothing is raised for what the store does.
     """
     courses = [Course(_execution(rule, orders, orders.now)) for rule in orders.rules]
+    began = time.perf_counter()
     with _failing(courses, "The store's clock could not be read"):
         started_at = floor(store.clock())
         for course in courses:
             course.execution = _execution(course.rule, orders, started_at)
         _execute(courses, orders, store, set() if convicted is None else convicted)
+        for course in courses:
+            course.tally.total_time = timedelta(seconds=time.perf_counter() - began)
         _record(courses, orders, store)
     return [course.execution for course in courses]
 
@@ -356,7 +359,7 @@ def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     for course in courses:
         is_elsewise = course.mode == "sequence" and course.reading is None
         mode = "event_time" if is_elsewise else course.mode
-        course.execution = replace(course.execution, planned=course.planned, mode=mode)
+        course.execution = replace(course.execution, planned=course.planned, mode=mode, logic=course.fingerprint)
     try:
         outcomes = store.create([record_document(course.execution, orders.prefix) for course in courses])
     except StoreError as error:
