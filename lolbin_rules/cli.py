@@ -382,7 +382,8 @@ def lookback(
             asked = Replays(ruleset, window, tuple(what_if or ()), spans, settings.gap_horizon, now)
             is_whole = tell_replays(asked, opened, as_json=as_json)
         else:
-            is_whole = tell(Asked(ruleset, tuple(index or ()), window, loss, now), opened, as_json=as_json)
+            asking = Asked(ruleset, tuple(index or ()), window, loss, now, settings.prefix)
+            is_whole = tell(asking, opened, as_json=as_json)
     if not is_whole:
         raise typer.Exit(FAILED)
 

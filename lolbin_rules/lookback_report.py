@@ -17,6 +17,8 @@ from lolbin_rules.execution.arrivals import count_hits
 from lolbin_rules.execution.delays import INGESTED, REFRESHED, Measured, Origin, measure
 from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.progress import Course
+from lolbin_rules.figures import MINUTE, STEPS, aligned, in_minutes, percent, spoken
+from lolbin_rules.lookback_bounds import Bounded, bounded, bounds_lines, bounds_object
 from lolbin_rules.plan.lateness import Delay, Delays, cost, wilson
 from lolbin_rules.plan.plan import tolerance
 from lolbin_rules.plan.window import MILLISECOND, Window
@@ -30,7 +32,6 @@ __all__ = ["Advised", "Asked", "percent", "spoken", "tell"]
 
 QUANTILES: Final = (0.5, 0.9, 0.99, 0.999, 0.9999)
 DAY: Final = timedelta(days=1)
-MINUTE: Final = timedelta(minutes=1)
 SMALLEST: Final = 1e-6
 """Where the bars of the picture begin."""
 BAR: Final = 48
@@ -38,9 +39,6 @@ FEW: Final = 10
 """Fewer late documents than these say little."""
 GROUPS: Final = 8
 """Agents and event codes that are shown: those with the longest delays."""
-STEPS: Final = tuple(timedelta(seconds=each) for each in (10, 30)) + tuple(
-    timedelta(minutes=each) for each in (1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 960, 1440, 2880, 5760, 11520)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,7 @@ class Asked:
         window: in event time.
         loss: the share of documents that may be missed.
         now: the present.
+        prefix: what the names of the indices begin with that hold alerts and records.
     """
 
     ruleset: RuleSet
@@ -60,6 +59,7 @@ class Asked:
     window: Window
     loss: float
     now: datetime
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ class _Meter:
     delays: Delays
     rules: tuple[Advised, ...]
     aside: tuple[str, ...]
+    bounded: Bounded | None
 
 
 def tell(asked: Asked, store: Store, *, as_json: bool) -> bool:
@@ -139,7 +140,9 @@ def _meter(index: tuple[str, ...], courses: Sequence[Course], asked: Asked, stor
     timed = [course for course in courses if course.axes == (EVENT_TIME,)]
     aside = [course.rule.id for course in courses if course not in timed]
     rules = [_advised(course, delays, asked, store) for course in timed] if delays.count else []
-    return _Meter(index, measured, delays, tuple(rules), tuple(aside))
+    found = bounded(courses, index, asked.window, asked.loss, store, asked.prefix) if measured.lacking else None
+    measured.problems += found.found.problems if found else ()
+    return _Meter(index, measured, delays, tuple(rules), tuple(aside), found)
 
 
 def _advised(course: Course, delays: Delays, asked: Asked, store: Store) -> Advised:
@@ -152,24 +155,8 @@ def _advised(course: Course, delays: Delays, asked: Asked, store: Store) -> Advi
         rate,
         wilson(rate, delays.count),
         delays.later_than(tolerance(rule.interval, rule.lookback)),
-        _rounded(delays.lookback_for(asked.loss, rule.interval), rule.interval),
+        in_minutes(delays.lookback_for(asked.loss, rule.interval), rule.interval),
     )
-
-
-def _rounded(lookback: timedelta, interval: timedelta) -> timedelta:
-    """In whole minutes, as people write them, unless the interval is shorter than one."""
-    return lookback if interval < MINUTE else -(-lookback // MINUTE) * MINUTE
-
-
-def spoken(duration: timedelta) -> str:
-    """A duration in its two largest units: `1h30m`, `4m2s`, `0.35s`."""
-    seconds = duration.total_seconds()
-    if seconds < MINUTE.total_seconds():
-        return f"{seconds:.3g}s"
-    whole = round(seconds)
-    units = [("d", whole // 86400), ("h", whole // 3600 % 24), ("m", whole // 60 % 60), ("s", whole % 60)]
-    first = next(place for place, (_, number) in enumerate(units) if number)
-    return "".join(f"{number}{unit}" for unit, number in units[first : first + 2] if number)
 
 
 def _grouped(measured: Measured) -> dict[str, dict[str, Delays]]:
@@ -202,8 +189,10 @@ def _lines(meter: _Meter, asked: Asked) -> Iterator[str]:
         f"from {write_time(measured.window.start)} to {write_time(measured.window.end)}"
     )
     yield from _doubts(meter)
+    if meter.bounded:
+        yield from bounds_lines(meter.bounded, asked.loss)
     if not delays.count:
-        yield "  Nothing was measured, so there is no advice."
+        yield "  Nothing was measured, so there is no advice." if not meter.bounded else "  Nothing was measured."
         return
     yield ""
     yield from _table(measured, delays)
@@ -218,7 +207,7 @@ def _lines(meter: _Meter, asked: Asked) -> Iterator[str]:
 def _doubts(meter: _Meter) -> Iterator[str]:
     measured, delays = meter.measured, meter.delays
     for index, count in sorted(measured.lacking.items()):
-        yield f"  {count:,} documents of {index} are left out: unknown: no {INGESTED}; a sweep will measure."
+        yield f"  {count:,} documents of {index} are left out: no {INGESTED}."
     if measured.share < 1:
         yield f"  {delays.count:,} of them were looked at, in {measured.share:.3%} of the time, chosen by a hash."
     if delays.beyond:
@@ -242,7 +231,7 @@ def _table(measured: Measured, delays: Delays) -> Iterator[str]:
             rows.append(_row(f"{kind} {name}", law))
         if len(groups) > GROUPS:
             rows.append([f"... and {len(groups) - GROUPS} more", *[""] * (len(rows[0]) - 1)])
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
 def _row(name: str, delays: Delays) -> list[str]:
@@ -273,7 +262,7 @@ def _points(meter: _Meter, interval: timedelta) -> list[tuple[timedelta, str]]:
         if advised.rule.interval == interval:
             marks.setdefault(advised.rule.lookback, []).append("now")
             marks.setdefault(advised.lookback, []).append("advised")
-    points = {interval, _rounded(end, interval), *marks}
+    points = {interval, in_minutes(end, interval), *marks}
     points |= {interval + step for step in STEPS if interval + step < end}
     return [(point, " and ".join(dict.fromkeys(marks.get(point, ())))) for point in sorted(points)]
 
@@ -298,7 +287,7 @@ def _rules(meter: _Meter, loss: float) -> Iterator[str]:
                 f"{now:.3g}x -> {then:.3g}x",
             ]
         )
-    yield from _aligned(rows)
+    yield from aligned(rows)
     for advised in meter.rules:
         if advised.late < FEW:
             yield f"  {advised.rule.id}: fewer than {FEW} documents were seen to be that late ({advised.late})."
@@ -314,19 +303,6 @@ def _rules(meter: _Meter, loss: float) -> Iterator[str]:
             f"  {meter.delays.count:,} documents cannot tell a loss of {loss:g}; {math.ceil(3 / loss):,} could. "
             "What is advised may be too short."
         )
-
-
-def percent(share: float) -> str:
-    """A share for people: three digits, and never 0% for what is not nothing."""
-    return "0%" if share == 0 else f"{share * 100:.3g}%"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows as columns: the first to the left, all others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        rest = (f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        yield f"  {row[0]:<{widths[0]}}{''.join(rest)}".rstrip()
 
 
 def _to_json(meter: _Meter, asked: Asked) -> dict[str, Any]:
@@ -349,6 +325,7 @@ def _to_json(meter: _Meter, asked: Asked) -> dict[str, Any]:
         },
         "rules": [_judged(advised, asked.loss) for advised in meter.rules],
         "not_judged": list(meter.aside),
+        "found_without_event_ingested": bounds_object(meter.bounded, asked.loss) if meter.bounded else None,
         "problems": measured.problems,
     }
 

@@ -23,6 +23,7 @@ TOP = frozenset(
         *("cli", "options", "schedule", "settings", "logs", "shipped", "opening", "asked_time"),
         *("feed", "intake", "hunt", "hunt_report"),
         *("rule_paths", "check_report", "preview_report", "coverage_report", "lookback_report", "what_if_report"),
+        *("lookback_bounds", "figures"),
     }
 )
 READERS = ("query.kql.syntax", "query.kql.nodes", "query.eql.syntax", "query.eql.nodes", "query.render")

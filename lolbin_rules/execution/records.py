@@ -14,7 +14,7 @@ from lolbin_rules.plan.window import Spans, Window, before, floor, position
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Query, Scan, Store
 
-__all__ = ["attempts_of"]
+__all__ = ["attempts_of", "spans_of"]
 
 WITHIN = timedelta(minutes=2)
 ABOUT = "records"
@@ -64,14 +64,15 @@ def _attempt(record: Mapping[str, Any], rule: Rule) -> Attempt | None:
         started_at=started_at,
         status=str(first(record, "execution.status")),
         reason=str(first(record, "execution.reason") or ""),
-        planned=_spans(objects(record, "planned")) or behind,
-        searched=_spans(objects(record, "searched")),
+        planned=spans_of(objects(record, "planned")) or behind,
+        searched=spans_of(objects(record, "searched")),
         is_capped=bool(first(record, "capped")),
         kind=str(first(record, "execution.kind")),
         duplicates=int(first(record, "duplicates") or 0),
     )
 
 
-def _spans(windows: Sequence[Mapping[str, Any]]) -> Spans:
+def spans_of(windows: Sequence[Mapping[str, Any]]) -> Spans:
+    """The spans of time that a record lists."""
     read = [(parse_time(each.get("start")), parse_time(each.get("end"))) for each in windows]
     return Spans(tuple(Window(floor(start), floor(end)) for start, end in read if start and end and start < end))
