@@ -86,6 +86,8 @@ class NodeIndex:
 
     def ask(self, queries: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """The answer to each of the queries."""
+        if not queries:
+            return []
         searches = [line for query in queries for line in ({}, self._search(query))]
         try:
             response = self._client.options(request_timeout=600).msearch(
