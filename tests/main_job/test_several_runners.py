@@ -116,9 +116,8 @@ def no_errors(*schedulers: Scheduler) -> None:
     assert not [each.said for each in schedulers if "ERROR" in each.said or "Traceback" in each.said]
 
 
-@pytest.mark.parametrize("after", [0.0, 5.0])
-def test_work_is_shared_and_that_of_a_killed_runner_taken_over_within_an_interval(site: Site, after: float) -> None:
-    """Half of twenty batches each; SIGKILL at any time, while events go on: none is lost, none alerted twice."""
+def test_work_is_shared_and_that_of_a_killed_runner_taken_over_within_an_interval(site: Site) -> None:
+    """Half of twenty batches each; SIGKILL while events go on: none is lost, none alerted twice."""
     rules = write_batches(site, 20)
     victim = site.start(LOLBIN_RUNNER_NAME="victim")
     heir = site.start(LOLBIN_RUNNER_NAME="heir")
@@ -126,7 +125,7 @@ def test_work_is_shared_and_that_of_a_killed_runner_taken_over_within_an_interva
     site.happen(3)
     await_alerts(site, rules)
     orphans = rules_of(site, "victim")
-    time.sleep(after)
+    time.sleep(2)  # somewhere between two ticks
     site.happen(3)
     killed = site.world.store.clock()
     assert victim.end(signal.SIGKILL) == -signal.SIGKILL
