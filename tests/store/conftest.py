@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from elasticsearch import Elasticsearch
 
+from fault_proxy import FaultProxy
 from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore, Retries
 from lolbin_rules.store.embedded import EmbeddedStore, search
 from store.bench import Bench
@@ -42,6 +44,20 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         prefix = request.getfixturevalue("index_prefix")
     yield Bench(opened, prefix)
     opened.close()
+
+
+@pytest.fixture
+def proxy(elasticsearch_url: str) -> Iterator[FaultProxy]:
+    """A way to the node that can be broken."""
+    with FaultProxy(elasticsearch_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def node(elasticsearch_url: str) -> Iterator[Elasticsearch]:
+    """A client of its own, for what the port cannot do."""
+    with Elasticsearch(elasticsearch_url) as client:
+        yield client
 
 
 @pytest.fixture

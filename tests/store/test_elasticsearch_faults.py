@@ -44,20 +44,6 @@ LOST = {
 
 
 @pytest.fixture
-def proxy(elasticsearch_url: str) -> Iterator[FaultProxy]:
-    """A way to the node that can be broken."""
-    with FaultProxy(elasticsearch_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-def node(elasticsearch_url: str) -> Iterator[Elasticsearch]:
-    """A client of its own, for what the port cannot do."""
-    with Elasticsearch(elasticsearch_url) as client:
-        yield client
-
-
-@pytest.fixture
 def direct(elasticsearch_url: str, index_prefix: str) -> Iterator[Bench]:
     """A bench without a proxy, to set the scene with."""
     opened = open_elasticsearch(elasticsearch_url)

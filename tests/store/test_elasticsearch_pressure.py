@@ -32,20 +32,6 @@ BREAKER = {
 
 
 @pytest.fixture
-def proxy(elasticsearch_url: str) -> Iterator[FaultProxy]:
-    """A way to the node that can be broken."""
-    with FaultProxy(elasticsearch_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-def node(elasticsearch_url: str) -> Iterator[Elasticsearch]:
-    """A client of its own, for what the port cannot do."""
-    with Elasticsearch(elasticsearch_url) as client:
-        yield client
-
-
-@pytest.fixture
 def shaky(proxy: FaultProxy, index_prefix: str) -> Iterator[Bench]:
     """A bench behind the proxy."""
     opened = open_elasticsearch(proxy.url, Retries(5, BRIEF.first_wait, BRIEF.longest_wait))
