@@ -14,6 +14,7 @@ from lolbin_rules.errors import StoreUnavailable
 from lolbin_rules.execution.certificate import Certificate, Certifying, certificate_document, certify, gap_object
 from lolbin_rules.execution.fill import fill
 from lolbin_rules.execution.pictures import Seen, look_at
+from lolbin_rules.execution.record import span_object
 from lolbin_rules.execution.recount import Missing
 from lolbin_rules.execution.run import Orders
 from lolbin_rules.plan.gaps import Gap
@@ -121,10 +122,10 @@ def _as_object(seen: Seen) -> dict[str, Any]:
     found = seen.picture
     return {
         "rule": {"id": seen.rule.id, "name": seen.rule.name, "enabled": seen.rule.enabled},
-        "period": _span(found.period),
-        "asked": [_span(window) for window in found.asked],
-        "searched": [_span(window) for window in found.covered],
-        "settled": [_span(window) for window in found.settled],
+        "period": span_object(found.period),
+        "asked": [span_object(window) for window in found.asked],
+        "searched": [span_object(window) for window in found.covered],
+        "settled": [span_object(window) for window in found.settled],
         "gaps": [gap_object(gap) for gap in found.gaps],
         "is_whole": not found.lacks,
     }
@@ -189,10 +190,6 @@ def _where(spans: Spans) -> str:
 
 def _text(window: Window) -> str:
     return f"{write_time(window.start)} to {write_time(window.end)}"
-
-
-def _span(window: Window) -> dict[str, str]:
-    return {"start": write_time(window.start), "end": write_time(window.end)}
 
 
 def _counted(number: int, noun: str) -> str:

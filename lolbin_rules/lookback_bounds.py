@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from lolbin_rules.alert.source import write_time
-from lolbin_rules.execution.delays import INGESTED
 from lolbin_rules.execution.found_late import Found, Means, found_late
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.figures import STEPS, aligned, in_minutes, percent, spoken
@@ -17,6 +16,7 @@ from lolbin_rules.plan.lateness import cost
 from lolbin_rules.plan.plan import tolerance
 from lolbin_rules.plan.window import Window
 from lolbin_rules.query.time_axis import EVENT_TIME
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.rule.duration import format_duration, format_lookback
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Store

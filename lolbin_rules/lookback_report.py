@@ -14,7 +14,7 @@ import orjson
 from lolbin_rules.alert.source import write_time
 from lolbin_rules.errors import SettingsError
 from lolbin_rules.execution.arrivals import count_hits
-from lolbin_rules.execution.delays import INGESTED, REFRESHED, Measured, Origin, measure
+from lolbin_rules.execution.delays import REFRESHED, Measured, Origin, measure
 from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.figures import MINUTE, STEPS, aligned, in_minutes, percent, spoken
@@ -23,6 +23,7 @@ from lolbin_rules.plan.lateness import Delay, Delays, cost, wilson
 from lolbin_rules.plan.plan import tolerance
 from lolbin_rules.plan.window import MILLISECOND, Window
 from lolbin_rules.query.time_axis import EVENT_TIME
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.rule.duration import format_duration, format_lookback
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet

@@ -13,13 +13,14 @@ from lolbin_rules.alert.source import parse_time, write_time
 from lolbin_rules.errors import SettingsError
 from lolbin_rules.execution.arrivals import Recorded, recorded_arrivals
 from lolbin_rules.execution.batch import Batch
-from lolbin_rules.execution.delays import INGESTED, REFRESHED
+from lolbin_rules.execution.delays import REFRESHED
 from lolbin_rules.execution.fields import fitted
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.lookback_report import percent, spoken
 from lolbin_rules.plan.what_if import Schedule, WhatIf, what_if
 from lolbin_rules.plan.window import Spans, Window, floor
 from lolbin_rules.query.time_axis import EVENT_TIME
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.rule.duration import format_duration, format_lookback, parse_duration, parse_lookback
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.rule.ruleset import RuleSet

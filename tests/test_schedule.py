@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lolbin_rules.alert.templates import templates
-from lolbin_rules.execution.batch import EPOCH, Batch, batches, next_slot
+from lolbin_rules.execution.batch import Batch, batches, next_slot
 from lolbin_rules.execution.lease import Leases
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.roster import LONGEST_LIFE
 from lolbin_rules.execution.store_clock import StoreClock
+from lolbin_rules.plan.window import EPOCH
 from lolbin_rules.rule.load import read
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.schedule import Runner, Slots

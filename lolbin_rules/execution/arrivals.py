@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lolbin_rules.alert.source import parse_time, values
-from lolbin_rules.execution.delays import INGESTED, searchable_at
+from lolbin_rules.execution.delays import searchable_at
 from lolbin_rules.execution.evaluate import matches_of
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.search import Search, search
 from lolbin_rules.plan.what_if import Arrival
 from lolbin_rules.plan.window import Window, from_position, position
 from lolbin_rules.query.time_axis import EVENT_TIME
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.store.port import Hit, Key, Store
 
 __all__ = ["MOST_REPLAYED", "Recorded", "count_hits", "recorded_arrivals"]

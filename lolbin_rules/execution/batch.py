@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from lolbin_rules.plan.window import EPOCH
 from lolbin_rules.rule.model import Rule
 
-__all__ = ["EPOCH", "Batch", "batches", "next_slot"]
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["Batch", "batches", "next_slot"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from lolbin_rules.execution.held_back import count_held_back
 from lolbin_rules.execution.pictures import Seen
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.promise import mode_in_use, promise
-from lolbin_rules.execution.record import Execution
+from lolbin_rules.execution.record import Execution, span_object
 from lolbin_rules.execution.records import attempts_of
 from lolbin_rules.execution.recount import Missing, Recount
 from lolbin_rules.plan.gaps import Attempt, Gap
@@ -97,11 +97,11 @@ class Certificate:
             "is_good": self.is_good,
             "mode": self.mode,
             "promise": self.promise,
-            "period": _span(looked.period),
+            "period": span_object(looked.period),
             "logic": self.logic,
-            "settled": [_span(window) for window in looked.settled],
-            "recounted": [_span(window) for window in self.recounted],
-            "other_logic": [{**_span(window), "logic": logic} for window, logic in self.others],
+            "settled": [span_object(window) for window in looked.settled],
+            "recounted": [span_object(window) for window in self.recounted],
+            "other_logic": [{**span_object(window), "logic": logic} for window, logic in self.others],
             "executions": [_attempt(attempt) for attempt in self.attempts],
             "hits": found.hits,
             "alerts": len(found.alerts),
@@ -166,7 +166,7 @@ def certificate_document(certificate: Certificate, prefix: str) -> Document:
 def gap_object(gap: Gap) -> dict[str, Any]:
     """A gap as it is printed and stored."""
     return {
-        **_span(gap.window),
+        **span_object(gap.window),
         "reason": gap.reason.value,
         "detail": gap.detail,
         "execution": gap.execution or None,
@@ -181,14 +181,10 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "started_at": write_time(attempt.started_at),
         "kind": attempt.kind,
         "status": attempt.status,
-        "searched": [_span(window) for window in attempt.searched],
+        "searched": [span_object(window) for window in attempt.searched],
     }
 
 
 def _missing(each: Missing) -> dict[str, Any]:
     named = {"index": each.key.index, "id": each.key.id, "time": write_time(each.happened)}
     return {**named, "match": each.match} if each.match else named
-
-
-def _span(window: Window) -> dict[str, str]:
-    return {"start": write_time(window.start), "end": write_time(window.end)}

@@ -17,11 +17,11 @@ from lolbin_rules.alert.identity import stable_index
 from lolbin_rules.plan.lateness import Delay
 from lolbin_rules.plan.window import MILLISECOND, Spans, Window, floor, position
 from lolbin_rules.query.time_axis import EVENT_TIME, TIMESTAMP
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.store.port import Aggregated, FieldTypes, Query, Store
 
-__all__ = ["INGESTED", "MOST", "REFRESHED", "Measured", "Origin", "measure", "searchable_at"]
+__all__ = ["MOST", "REFRESHED", "Measured", "Origin", "measure", "searchable_at"]
 
-INGESTED: Final = "event.ingested"
 AGENTS: Final = ("agent.name", "host.name")
 CODE: Final = "event.code"
 DATES: Final = frozenset({"date", "date_nanos"})

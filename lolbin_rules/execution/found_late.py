@@ -17,12 +17,12 @@ from lolbin_rules.alert.identity import stable_index
 from lolbin_rules.alert.source import event_time, first, objects, parse_time, values
 from lolbin_rules.errors import StoreForbidden
 from lolbin_rules.execution.coverage_documents import load_coverage
-from lolbin_rules.execution.delays import INGESTED
 from lolbin_rules.execution.progress import Course
 from lolbin_rules.execution.records import spans_of
 from lolbin_rules.plan.late_bounds import Between, Look, between
 from lolbin_rules.plan.window import MILLISECOND, Spans, Window, floor, from_position, position
 from lolbin_rules.query.time_axis import EVENT_TIME, TIMESTAMP
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.store.port import Hit, Key, Query, Scan, Store
 
 __all__ = ["MOST_ALERTS", "Found", "Means", "found_late"]

@@ -9,10 +9,10 @@ from statistics import median
 from typing import Any
 
 from lolbin_rules.alert.source import event_time
+from lolbin_rules.rule.coverage_mode import INGESTED
 
 __all__ = ["Late"]
 
-INGESTED = "event.ingested"
 MILLISECOND = timedelta(milliseconds=1)
 
 

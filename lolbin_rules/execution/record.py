@@ -16,7 +16,7 @@ from lolbin_rules.rule.coverage_mode import CoverageMode
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Document, Key
 
-__all__ = ["Execution", "Kind", "Status", "Tally", "record_document"]
+__all__ = ["Execution", "Kind", "Status", "Tally", "record_document", "span_object"]
 
 Kind: TypeAlias = Literal["scheduled", "manual"]
 
@@ -139,9 +139,9 @@ class Execution:
                 "reason": self.reason,
                 "intended": write_time(self.now),
             },
-            "planned": [_span(window) for window in self.planned],
-            "searched": [_span(window) for window in tally.searched],
-            "given_up": [_span(window) for window in tally.given_up],
+            "planned": [span_object(window) for window in self.planned],
+            "searched": [span_object(window) for window in tally.searched],
+            "given_up": [span_object(window) for window in tally.given_up],
             "window": _hull(self.planned),
             "hits": tally.hits,
             "alerts": tally.alerts,
@@ -171,14 +171,15 @@ def _once(sentences: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
-def _span(window: Window) -> dict[str, str]:
+def span_object(window: Window) -> dict[str, str]:
+    """A span of time as it is printed and stored; ISO 8601 in UTC."""
     return {"start": write_time(window.start), "end": write_time(window.end)}
 
 
 def _hull(windows: tuple[Window, ...]) -> dict[str, str] | None:
     if not windows:
         return None
-    return _span(Window(min(window.start for window in windows), max(window.end for window in windows)))
+    return span_object(Window(min(window.start for window in windows), max(window.end for window in windows)))
 
 
 def _milliseconds(duration: timedelta) -> int:

@@ -33,6 +33,7 @@ from lolbin_rules.execution.search import Search, search
 from lolbin_rules.plan.gaps import known_search
 from lolbin_rules.plan.window import Spans, Window, from_position, position
 from lolbin_rules.query.time_axis import TimeAxis
+from lolbin_rules.rule.coverage_mode import INGESTED
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Hit, Key, Query, Scan, Store, Stored
 
@@ -42,7 +43,6 @@ WITHIN = timedelta(minutes=10)
 LONGEST = timedelta(days=1)
 MOST_NAMED = 20
 TOLD = (fields.RULE_ID, fields.ANCESTORS, fields.MATCH, fields.UUID, fields.SLOT_START)
-INGESTED = "event.ingested"
 
 
 @dataclass(frozen=True, slots=True)

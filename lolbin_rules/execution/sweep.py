@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import Orders
-from lolbin_rules.plan.window import FOREVER, Spans, Window, before
+from lolbin_rules.plan.window import EPOCH, FOREVER, Spans, Window, before
 from lolbin_rules.rule.model import Rule
 
 __all__ = ["Sweeps", "sweeping", "swept_windows"]
 
 HOUR = timedelta(hours=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RETRY = timedelta(minutes=5)
 """After a failed execution a sweep rests so long."""
 
