@@ -37,8 +37,10 @@ __all__ = [
     "fold_aggregation",
     "group_by_of",
     "group_fields",
+    "groups_aggregation",
     "member",
     "read_fold",
+    "read_groups",
     "same_group",
     "slot_of",
     "stored_member",
@@ -49,6 +51,9 @@ GROUPS: Final = "groups"
 FIRST: Final = "first"
 LAST: Final = "last"
 DETECTED: Final = "detected"
+GROUP: Final = "group"
+SLOT: Final = "slot"
+PAGE_SIZE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +260,34 @@ def fold_aggregation(group_ids: Sequence[str]) -> tuple[Query, dict[str, Any]]:
 def read_fold(answer: Mapping[str, Any]) -> dict[str, Fold]:
     """The `aggregations` of the answer to `fold_aggregation` -> group id -> what its members add up to."""
     return {bucket["key"]: _fold_of(bucket) for bucket in answer[GROUPS]["buckets"]}
+
+
+def groups_aggregation(
+    rule_ids: Sequence[str], since: datetime, after: Mapping[str, Any] | None = None
+) -> tuple[Query, dict[str, Any]]:
+    """What to ask the members' indices about the groups of these rules that got members since a moment; `read_groups`.
+
+    Args:
+        rule_ids: the rules.
+        since: a membership is counted by the beginning of the execution that wrote it.
+        after: where the page before ended.
+    """
+    written = {"range": {fields.TIMESTAMP: {"gte": write_time(since)}}}
+    query = {"bool": {"filter": [{"terms": {fields.RULE_ID: list(rule_ids)}}, written]}}
+    sources = [{GROUP: {"terms": {"field": fields.UUID}}}, {SLOT: {"terms": {"field": fields.SLOT_START}}}]
+    return query, {
+        GROUPS: {"composite": {"size": PAGE_SIZE, "sources": sources, **({"after": after} if after else {})}}
+    }
+
+
+def read_groups(answer: Mapping[str, Any], prefix: str) -> tuple[list[Key], Mapping[str, Any] | None]:
+    """The `aggregations` of the answer to `groups_aggregation` -> the groups' alerts, and where the page ended."""
+    page = answer.get(GROUPS, {"buckets": []})
+    keys = []
+    for bucket in page["buckets"]:
+        start = EPOCH + timedelta(milliseconds=int(bucket["key"][SLOT]))
+        keys.append(Key(monthly_index(f"{prefix}-alerts", start), bucket["key"][GROUP]))
+    return keys, page.get("after_key")
 
 
 def _fold_of(bucket: Mapping[str, Any]) -> Fold:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from lolbin_rules.alert.suppression import Fold, fold_aggregation, read_fold, with_fold
+from lolbin_rules.alert.suppression import (
+    Fold,
+    fold_aggregation,
+    groups_aggregation,
+    read_fold,
+    read_groups,
+    with_fold,
+)
 from lolbin_rules.errors import StoreForbidden, StoreUnavailable
 from lolbin_rules.execution.up_to_date import Change, bring_up_to_date
 from lolbin_rules.store.port import Key, Source, Store, Stored
 
-__all__ = ["fold_groups"]
+__all__ = ["fold_groups", "fold_of_rules"]
 
 WITHIN = timedelta(minutes=1)
 
@@ -26,15 +33,19 @@ def fold_groups(groups: Sequence[Key], store: Store, prefix: str) -> list[str]:
     Raises:
         StoreError: the members or the alerts could not be read.
     """
-    if not groups:
-        return []
     members = f"{prefix}-suppressed"
-    problems = []
+    return _refresh(members, store) + _folded(groups, store, members) if groups else []
+
+
+def _refresh(members: str, store: Store) -> list[str]:
     try:
         store.refresh([members])
     except StoreForbidden as error:
-        problems.append(f"Counts of suppressed alerts may lag one execution behind: {error}")
+        return [f"Counts of suppressed alerts may lag one execution behind: {error}"]
+    return []
 
+
+def _folded(groups: Sequence[Key], store: Store, members: str) -> list[str]:
     def change_of(some: Sequence[Key]) -> Change:
         folds = _read(some, store, members)
 
@@ -44,7 +55,32 @@ def fold_groups(groups: Sequence[Key], store: Store, prefix: str) -> list[str]:
 
         return change
 
-    return problems + bring_up_to_date(groups, change_of, store)
+    return bring_up_to_date(groups, change_of, store)
+
+
+def fold_of_rules(rule_ids: Sequence[str], since: datetime, store: Store, prefix: str) -> list[str]:
+    """Bring the alerts of all groups up to date that got members of these rules since a moment.
+
+    For rules whose logic changes: members that the old one left uncounted when an execution broke off are met by no
+    hit of the new one.
+
+    Returns:
+        What remains uncertain, as in `fold_groups`.
+
+    Raises:
+        StoreError: as in `fold_groups`.
+    """
+    members = f"{prefix}-suppressed"
+    problems, after = _refresh(members, store), None
+    while True:
+        query, aggregations = groups_aggregation(rule_ids, since, after)
+        answer = store.aggregate([members], query, aggregations, within=WITHIN)
+        if not answer.is_whole:
+            raise StoreUnavailable(f"not every shard of {members} answered; the groups' counts are computed again")
+        groups, after = read_groups(answer.values, prefix)
+        problems += _folded(groups, store, members)
+        if after is None:
+            return problems
 
 
 def _read(groups: Sequence[Key], store: Store, members: str) -> dict[str, Fold]:

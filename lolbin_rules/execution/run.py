@@ -18,7 +18,7 @@ from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.coverage_documents import close_coverage, load_coverage, save_coverage
 from lolbin_rules.execution.evaluate import evaluate, matches_of
 from lolbin_rules.execution.fields import Exceptions, fit_to_indices
-from lolbin_rules.execution.fold import fold_groups
+from lolbin_rules.execution.fold import fold_groups, fold_of_rules
 from lolbin_rules.execution.growth import grow_alerts
 from lolbin_rules.execution.held_back import count_held_back
 from lolbin_rules.execution.patience import Patience, by_lag, leave
@@ -167,8 +167,24 @@ def _open(courses: Sequence[Course], orders: Orders, store: Store) -> None:
 
     load_coverage(courses, store, orders.prefix)
     before = {course.rule.id: course.coverage for course in courses}
+    _settle_edited(courses, orders, store)
     save_coverage([course for course in courses if not course.tally.failures], begin, store, orders.prefix)
     load_coverage([course for course in courses if course.coverage != before[course.rule.id]], store, orders.prefix)
+
+
+def _settle_edited(courses: Sequence[Course], orders: Orders, store: Store) -> None:
+    """Count what earlier logics have left uncounted, before they are followed by others, which do not meet it again."""
+    edited = [
+        course
+        for course in courses
+        if course.coverage and course.coverage.logics.current.fingerprint != course.fingerprint
+    ]
+    if edited:
+        since = before(min(course.execution.now for course in edited), orders.gap_horizon)
+        with _failing(edited, "The counts of suppressed alerts could not be brought up to date"):
+            problems = fold_of_rules([course.rule.id for course in edited], since, store, orders.prefix)
+            for course in edited:
+                course.tally.problems += problems
 
 
 def _asked_for(course: Course, spans: Iterable[Window]) -> Coverage:

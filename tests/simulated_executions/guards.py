@@ -211,6 +211,11 @@ def _counting_before_belief() -> AbstractContextManager[Any]:
     return patch.object(run, "_settle_groups", lambda course, store, prefix: None)
 
 
+def _counting_before_an_edit() -> AbstractContextManager[Any]:
+    """What an earlier logic left uncounted is left to hits of the new one."""
+    return patch.object(run, "_settle_edited", lambda courses, orders, store: None)
+
+
 def _refresh_before_reading() -> AbstractContextManager[Any]:
     """Shards are read without a refresh, up to numbers that searches do not find yet."""
     refresh = FaultyStore.refresh
@@ -249,6 +254,7 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "memberships before the alert of their group": (_members_before_alerts, 10),
     "sweeps": (_sweeps, 5),
     "counts are exact before time is done": (_counting_before_belief, 0),
+    "counts are exact before another logic takes over": (_counting_before_an_edit, 11000),
     "shards are refreshed before they are read": (_refresh_before_reading, 230),
     "a cursor stands before what is not confirmed": (_belief_in_shards, 10),
 }

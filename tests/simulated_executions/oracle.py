@@ -90,7 +90,7 @@ class Oracle:
         self._searchable: dict[int, int] = {}
         self._rules = {rule.id: rule for rule in scenario.rules}
         self._known = {rule.id: History(ever=[rule.codes]) for rule in scenario.rules}
-        self._told: dict[str, tuple[Codes, int]] = {}
+        self._told: dict[str, tuple[Codes, dict[int, int]]] = {}
 
     # What the world tells
 
@@ -108,9 +108,13 @@ class Oracle:
         history.asked = [(start, min(end, now)) for start, end in history.asked if start < now]
         history.is_closed = True
 
-    def note_begun(self, rule: str, codes: Codes, told: int) -> None:
-        """A runner is about to execute the rule; it was planned for no later than `told`."""
-        self._told[rule] = (codes, told)
+    def note_begun(self, rule: str, codes: Codes, told: int, runner: int) -> None:
+        """A runner is about to execute the rule; it was planned for no later than `told`.
+
+        Another runner may be in the middle of that, with another clock: nobody knows which of the two comes first.
+        """
+        _, times = self._told.get(rule, (codes, {}))
+        self._told[rule] = (codes, {**times, runner: told})
 
     def note_crash(self, runner: int) -> None:
         """A program ended, and forgets which sweeps were not done."""
@@ -156,10 +160,10 @@ class Oracle:
     def look(self, coverages: Mapping[str, Coverage], written: Written, now: int) -> None:
         """After every tick, crashed or not: what became of the stored state, and does it say too much?"""
         for rule_id, coverage in coverages.items():
-            history, (codes, told) = self._known[rule_id], self._told.get(rule_id, (None, now))
+            history, (codes, told) = self._known[rule_id], self._told.get(rule_id, (None, {}))
             if codes is None:
                 continue
-            since = min(told, now) - self._rules[rule_id].lookback
+            since = min(max(told.values()), now) - self._rules[rule_id].lookback
             before = history.stored
             if before is None or coverage.logics.current.fingerprint != before.logics.current.fingerprint:
                 history.logics.append((codes, since))

@@ -265,7 +265,7 @@ class World:
                 runner.store.counted["disabling failed"] += 1
         for batch in batches({rule.id: rule for rule in rules}).values():
             for rule in batch:
-                self.oracle.note_begun(rule.id, runner.version[rule.id][0], self._clock(runner))
+                self.oracle.note_begun(rule.id, runner.version[rule.id][0], self._clock(runner), runner.store.runner)
             execute(self._orders(runner, batch), runner.store, runner.convicted)
 
     def _sweeps(self) -> Sweeps:
@@ -289,7 +289,7 @@ class World:
             return []
         self._show_oracle()
         for name in owed:
-            self.oracle.note_begun(name, runner.version[name][0], self._clock(runner))
+            self.oracle.note_begun(name, runner.version[name][0], self._clock(runner), store.runner)
         orders = replace(orders, is_sweep=True, spans=owed, goes_on=self._goes_on)
         self.oracle.note_sweep(owed.keys(), store.runner, self.now)
         executions = execute(orders, store, runner.convicted)
