@@ -40,6 +40,8 @@ __all__ = ["Orders", "disable", "execute"]
 
 LOG = logging.getLogger(__name__)
 COUNT_WITHIN = timedelta(seconds=30)
+EVALUATED_AT_ONCE = timedelta(hours=1)
+"""Counts and sequences of a window are believed together: so much of the past, or one lookback, is done in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,8 @@ def _plan(course: Course, orders: Orders) -> None:
         again = [part for window in _spans(course, orders) for part in Spans((window,)) & own]
         course.stretches = [Stretch(course, window, axis) for window in again for axis in axes]
         return
-    planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon)
+    chunk = None if course.evaluator is None else max(rule.lookback, EVALUATED_AT_ONCE)
+    planned = plan(rule.interval, rule.lookback, course.coverage, now, gap_horizon=orders.gap_horizon, chunk=chunk)
     share = max(1, rule.max_alerts // 4) if planned.backlog else 0
     course.stretches = [Stretch(course, planned.current, axis, reserve=share) for axis in axes]
     oldest_then_newest = [*planned.backlog[-1:], *planned.backlog[:-1]]

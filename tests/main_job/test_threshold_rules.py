@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from counted_world import BASE, CountedWorld, Event, at
 from event_indices import iso
+from lolbin_rules.errors import StoreUnavailable
 from lolbin_rules.execution.record import Status
+from lolbin_rules.plan.window import position
 from worlds import KINDS, World, in_folder, open_world
 
 world = pytest.fixture(params=KINDS)(open_world)
@@ -78,6 +80,35 @@ def test_every_group_has_one_alert_with_its_count(world: World, tmp_path: Path) 
     (again,) = scene.replay(-60, 60)
     assert (again.tally.alerts, again.tally.duplicates) == (0, len(expected))
     assert scene.alerts() == alerts
+
+
+def test_of_a_long_outage_is_done_what_can_be_done(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six hours are made up for hour by hour: one that is not answered is searched again, alone."""
+    scene = CountedWorld(world, tmp_path, type="threshold", threshold=BY_HOST, max_alerts=10_000)
+    scene.add([(-60, {})])
+    scene.ticks([5])
+    events = [(10 + minute, event) for minute, event in generated(2, size=3000, minutes=350)]
+    scene.add(events)
+    aggregate = type(world.store).aggregate
+
+    def refuse(store: Any, index: Any, query: Any, aggregations: Any, **within: Any) -> Any:
+        asked = [each["range"]["@timestamp"] for each in query["bool"]["filter"] if "range" in each]
+        if any(span["gte"] < position(at(150)) < span["lt"] for span in asked):
+            raise StoreUnavailable("refused by the test: it takes too long")
+        return aggregate(store, index, query, aggregations, **within)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.store), "aggregate", refuse)
+        execution = scene.tick(361)
+    done = sum(window.duration.total_seconds() for window in execution.tally.searched)
+    assert execution.status is Status.PARTIAL_FAILURE
+    assert len(execution.planned) > 5
+    assert 290 * 60 < done < 362 * 60
+    (repeated,) = scene.ticks([366])
+    assert sum(window.duration.total_seconds() for window in repeated.planned) < 80 * 60
+    assert alerted(scene.alerts()) == counted(events, value=4)
 
 
 def test_an_alert_grows_with_its_slot_and_with_what_comes_late(world: World, tmp_path: Path) -> None:
