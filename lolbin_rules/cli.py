@@ -180,7 +180,8 @@ def once(
         for batch, together in batches(ruleset.rules).items():
             past = Window(when - batch.lookback, when) if isinstance(when, datetime) else when
             ordered = replace(orders, rules=together)
-            ordered = sweeping(ordered, settings.sweep_reach) if is_sweep else ordered
+            if is_sweep:
+                ordered = sweeping(replace(ordered, now=floor(opened.clock())), settings.sweep_reach)
             for execution in _executions(ordered, opened, past):
                 is_done &= execution.status is Status.SUCCEEDED
                 _json(execution.to_json()) if as_json else log_execution(execution)
