@@ -45,6 +45,7 @@ class History:
         asked: spans of time that were surely asked.
         logics: the logics in force, each with a moment at or after which it surely was; oldest first.
         ever: every logic that a file had.
+        known_as: what each logic is, by the fingerprint that it is stored with.
         stored: the coverage when it was looked at last.
         seen: how many documents were searchable then.
         is_closed: it was disabled since the last execution.
@@ -57,6 +58,7 @@ class History:
     asked: list[tuple[int, int]] = field(default_factory=list)
     logics: list[tuple[Codes, int]] = field(default_factory=list)
     ever: list[Codes] = field(default_factory=list)
+    known_as: dict[str, Codes] = field(default_factory=dict)
     stored: Coverage | None = None
     seen: int = 0
     is_closed: bool = False
@@ -90,7 +92,7 @@ class Oracle:
         self._searchable: dict[int, int] = {}
         self._rules = {rule.id: rule for rule in scenario.rules}
         self._known = {rule.id: History(ever=[rule.codes]) for rule in scenario.rules}
-        self._told: dict[str, tuple[Codes, dict[int, int]]] = {}
+        self._told: dict[str, dict[int, tuple[Codes, int]]] = {}
 
     # What the world tells
 
@@ -113,8 +115,7 @@ class Oracle:
 
         Another runner may be in the middle of that, with another clock: nobody knows which of the two comes first.
         """
-        _, times = self._told.get(rule, (codes, {}))
-        self._told[rule] = (codes, {**times, runner: told})
+        self._told.setdefault(rule, {})[runner] = codes, told
 
     def note_crash(self, runner: int) -> None:
         """A program ended, and forgets which sweeps were not done."""
@@ -150,7 +151,7 @@ class Oracle:
             if self._rules[rule].mode == "sequence":
                 continue
             history.swept += [self._meets(rule, began, now - 2 * reach) for began in history.sweeping.get(0, ())]
-            history.swept.append(_meets_from(now, reach - every - SLACK, history.since))
+            history.swept.append(_meets_from(now, reach - every - SLACK, history))
 
     def _meets(self, rule: str, began: int, oldest: int) -> Meets:
         _, reach = self._scenario.sweeps or (0, 0)
@@ -160,13 +161,13 @@ class Oracle:
     def look(self, coverages: Mapping[str, Coverage], written: Written, now: int) -> None:
         """After every tick, crashed or not: what became of the stored state, and does it say too much?"""
         for rule_id, coverage in coverages.items():
-            history, (codes, told) = self._known[rule_id], self._told.get(rule_id, (None, {}))
-            if codes is None:
+            history, told = self._known[rule_id], self._told.get(rule_id)
+            if told is None:
                 continue
-            since = min(max(told.values()), now) - self._rules[rule_id].lookback
-            before = history.stored
-            if before is None or coverage.logics.current.fingerprint != before.logics.current.fingerprint:
-                history.logics.append((codes, since))
+            since = min(max(at for _, at in told.values()), now) - self._rules[rule_id].lookback
+            before, fingerprint = history.stored, coverage.logics.current.fingerprint
+            if before is None or fingerprint != before.logics.current.fingerprint:
+                history.logics.append((_codes(history, fingerprint, [codes for codes, _ in told.values()]), since))
             elif before is not coverage and before.logics == coverage.logics:
                 self._check_memory(rule_id, before, coverage)
             if coverage.is_open and (history.is_closed or not history.asked):
@@ -354,8 +355,19 @@ class Oracle:
                 )
 
 
-def _meets_from(now: int, late: int, since: int) -> Meets:
-    return lambda seen, time: now < seen <= time + late and time >= since
+def _meets_from(now: int, late: int, history: History) -> Meets:
+    # An edit may still be taken up, and sweeps do not reach before it then.
+    return lambda seen, time: now < seen <= time + late and time >= history.since
+
+
+def _codes(history: History, fingerprint: str, candidates: list[Codes]) -> Codes:
+    """The logic that is stored under a fingerprint; where it may be that of either runner, what both want."""
+    if fingerprint not in history.known_as:
+        strange = set(candidates) - set(history.known_as.values())
+        if len(strange) != 1:
+            return frozenset[str].intersection(*candidates)
+        (history.known_as[fingerprint],) = strange
+    return history.known_as[fingerprint]
 
 
 def _is_alert_of(rule: str, key: Key, source: Mapping[str, Any]) -> bool:
