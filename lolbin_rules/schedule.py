@@ -190,7 +190,8 @@ class Runner:
         executions = execute(orders, self.store, self._convicted)
         self._sweeps.took(executions, told)
         for execution in executions:
-            self.report(execution)
+            if not execution.is_idle:
+                self.report(execution)
 
     def _ours(self) -> dict[Batch, list[Rule]]:
         """The batches that are ours to execute, with their rules."""

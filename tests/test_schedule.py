@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lolbin_rules.execution.batch import Batch, batches, next_slot
 from lolbin_rules.execution.lease import Leases
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.roster import LONGEST_LIFE
+from lolbin_rules.execution.run import execute
 from lolbin_rules.execution.store_clock import StoreClock
 from lolbin_rules.plan.window import EPOCH
 from lolbin_rules.rule.load import read
@@ -27,7 +29,7 @@ from lolbin_rules.schedule import Runner, Slots
 from lolbin_rules.settings import RunnerSettings
 from lolbin_rules.store.elasticsearch import Connection, ElasticsearchStore
 from lolbin_rules.store.embedded import EmbeddedStore
-from lolbin_rules.store.port import Document, Key
+from lolbin_rules.store.port import Document, Key, Query
 from written_rules import rule_text, write_list, write_rule
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -166,6 +168,7 @@ def test_what_another_runner_holds_is_neither_executed_nor_swept(
     """In silence, but counted; when the other is gone, it is."""
     runner, seen = looking_on
     (batch,) = batches(runner._ruleset.rules)
+    execute(replace(runner._orders([*runner._ruleset.rules.values()]), now=NOW - timedelta(hours=5)), runner.store)
     leases = [
         Leases(runner.store, "lolbin", name, StoreClock(runner.store, lambda: NOW), frozenset)
         for name in ("us", "others")
@@ -185,6 +188,18 @@ def test_what_another_runner_holds_is_neither_executed_nor_swept(
     runner.sweep()
     assert [execution.is_sweep for execution in seen] == [False, True]
     assert runner.skipped == 2
+
+
+def test_a_sweep_that_has_nothing_to_search_is_not_told_of(looking_on: tuple[Runner, list[Execution]]) -> None:
+    """A rule that has just begun, or is read by sequence numbers; there is no record either, and no second look."""
+    runner, seen = looking_on
+    (batch,) = batches(runner._ruleset.rules)
+    runner.tick(batch)
+    runner.sweep()
+    assert [execution.is_sweep for execution in seen] == [False]
+    everything: Query = {"match_all": {}}
+    assert runner.store.count([f"lolbin-executions-{NOW:%Y.%m}"], everything, within=timedelta(seconds=9)).value == 1
+    assert runner._sweeps.owed(runner._ruleset.rules.values(), NOW + timedelta(minutes=59)) == {}
 
 
 def test_nothing_is_searched_while_the_stores_clock_leaps(looking_on: tuple[Runner, list[Execution]]) -> None:

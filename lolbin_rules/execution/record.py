@@ -119,6 +119,11 @@ class Execution:
         return self.tally.status
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it is a sweep that had nothing to search; there is nothing to tell of it, and no record is kept."""
+        return self.is_sweep and not self.planned and self.status is not Status.FAILED
+
+    @property
     def reason(self) -> str:
         """Everything that failed, is left or should be known, as sentences; empty where all is well."""
         return " ".join(_once(self.tally.failures + self.tally.problems + self.tally.warnings))

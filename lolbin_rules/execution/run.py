@@ -374,11 +374,14 @@ def _searched(course: Course, ended_at: datetime, horizon: timedelta) -> Coverag
 
 
 def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:
-    """Write the records; an execution whose record is lost has still done what it did."""
+    """Write the records but of idle sweeps; an execution whose record is lost has still done what it did."""
     for course in courses:
         is_elsewise = course.mode == "sequence" and course.reading is None
         mode = "event_time" if is_elsewise else course.mode
         course.execution = replace(course.execution, planned=course.planned, mode=mode, logic=course.fingerprint)
+    courses = [course for course in courses if not course.execution.is_idle]
+    if not courses:
+        return
     try:
         outcomes = store.create([record_document(course.execution, orders.prefix) for course in courses])
     except StoreError as error:

@@ -74,7 +74,8 @@ class Sweeps:
             if not self._left.get(rule.id):
                 self._left[rule.id] = self._windows(rule, now)
                 self._begun[rule.id] = now
-            owed[rule.id] = self._left[rule.id]
+            if self._left[rule.id]:  # a lookback as long as the reach leaves nothing to sweep
+                owed[rule.id] = self._left[rule.id]
         return owed
 
     def _windows(self, rule: Rule, now: datetime) -> tuple[Window, ...]:

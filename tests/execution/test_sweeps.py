@@ -72,6 +72,11 @@ def test_a_rule_is_swept_at_once_and_then_by_the_interval(rules: dict[str, Rule]
     assert sweeps.owed(rules.values(), NOON + HOUR).keys() == {"one", "two"}
 
 
+def test_a_lookback_as_long_as_the_reach_leaves_nothing_to_sweep(rules: dict[str, Rule]) -> None:
+    """Of the rule that looks back for an hour; the other one is swept."""
+    assert Sweeps(HOUR, HOUR).owed(rules.values(), NOON).keys() == {"one"}
+
+
 def test_what_was_given_up_is_taken_up_again(rules: dict[str, Rule]) -> None:
     """At the next look, and nothing but it; then the next sweep is due an interval after the first began."""
     sweeps, rule = Sweeps(HOUR, DAY), rules["one"]

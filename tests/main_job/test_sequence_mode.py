@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from event_indices import MAPPING, iso
+from event_indices import MAPPING, iso, stored
 from interrupted import Interrupted
 from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import execute
@@ -258,11 +258,14 @@ def test_where_numbers_cannot_be_had_time_is_searched(numbered: Numbered) -> Non
 
 
 def test_a_sweep_has_no_use(numbered: Numbered) -> None:
-    """It says so, and searches nothing."""
+    """It says so to whoever asked for it, searches nothing, and leaves no record."""
     numbered.write(-8, "late")
     execution = numbered.sweep(1)
     assert (execution.status, execution.planned, execution.tally.hits) == (Status.SUCCEEDED, (), 0)
     assert "a sweep has no use" in execution.reason
+    assert execution.is_idle
+    records = stored(numbered.world.store, f"{numbered.world.written}-executions-*")
+    assert [record["execution"]["sweep"] for record in records] == [False]
 
 
 @pytest.mark.parametrize("broken", ["scan", "create", "put"])
