@@ -48,6 +48,8 @@ class ElasticsearchNode:
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = Path(tempfile.mkdtemp(prefix=f"lolbin-rules-node-{self.port}-"))
+        self.repository = self._folder / "repository"
+        """Where it may keep snapshots."""
         self._log = self._folder / "node.log"
         self._compiler = ["-XX:TieredStopAtLevel=1"] if quick_start else []
         self._process: subprocess.Popen[bytes] | None = None
@@ -127,7 +129,8 @@ class ElasticsearchNode:
         java = find_java(self.version)
         home = lay_out_home(self.version)
         config = shutil.copytree(_HERE / "config", self._folder / "config", dirs_exist_ok=True)
-        settings = [f"http.port={self.port}", *(f"path.{name}={self._folder / name}" for name in ("data", "logs"))]
+        folders = {"data": self._folder / "data", "logs": self._folder / "logs", "repo": self.repository}
+        settings = [f"http.port={self.port}", *(f"path.{name}={folder}" for name, folder in folders.items())]
         # As the official image does, so that the collector stays ahead of the circuit breaker on real memory.
         collector = ["-XX:+UseG1GC", "-XX:G1ReservePercent=25", "-XX:InitiatingHeapOccupancyPercent=30"]
         machine = [java, f"-Xms{HEAP}", f"-Xmx{HEAP}", *collector, *self._compiler, "-cp", f"{home}/lib/*"]

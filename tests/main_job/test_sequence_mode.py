@@ -6,80 +6,29 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from event_indices import MAPPING, iso, stored
+from event_indices import stored
 from interrupted import Interrupted
-from lolbin_rules.execution.record import Execution, Status
+from lolbin_rules.execution.record import Status
 from lolbin_rules.execution.run import execute
-from lolbin_rules.plan.coverage import Coverage
-from lolbin_rules.plan.document import from_document
 from lolbin_rules.store.embedded import EmbeddedStore
-from lolbin_rules.store.port import Document, IndexTemplate, Key, Put, Query, Scan, Shard, Verdict
-from watched import Watched, at
+from lolbin_rules.store.port import Document, Key, Put, Query, Scan, Shard, Verdict
+from numbered import DAY, Numbered, assert_good, begun
 from worlds import ON_A_NODE, World
 from written_rules import write_rule
 
 pytestmark = pytest.mark.usefixtures("own_logs", "environment")
 
-DAY = 24 * 60
 NAMES = [f"e{number}" for number in range(20)]
-
-
-class Numbered(Watched):
-    """A rule that is read by sequence numbers, over indices of several shards."""
-
-    def __post_init__(self) -> None:
-        self.keys = {"coverage": "sequence", "index": [f"{self.world.prefix}many-*"], **self.keys}
-        settings = {"number_of_shards": 3, "number_of_replicas": 0, "refresh_interval": "-1"}
-        body = {"settings": settings, "mappings": MAPPING}
-        name = f"{self.world.prefix}many-"
-        assert self.world.store.prepare([IndexTemplate(name, (f"{name}*",), 1, body)])
-        super().__post_init__()
-
-    def name_of(self, index: str) -> str:
-        """The whole name of an index."""
-        return f"{self.world.prefix}many-{index}"
-
-    def write(self, minutes: float | None, *names: str, index: str = "1", **more: Any) -> None:
-        """Events that the rule matches; nothing makes them searchable yet. Without minutes they have no time."""
-        source: dict[str, Any] = {"event": {"category": "network"}, "process": {"name": "regsvr32.exe"}, **more}
-        if minutes is not None:
-            source["@timestamp"] = iso(at(minutes))
-        documents = [Document(Key(self.name_of(index), name), source) for name in names]
-        assert {outcome.verdict for outcome in self.world.store.create(documents)} == {Verdict.CREATED}
-
-    def state(self) -> Coverage:
-        """What is stored of the rule."""
-        (found,) = self.world.store.get([Key(f"{self.world.written}-coverage", "live")])
-        assert found is not None
-        return from_document(found.source)
-
-    def read(self) -> dict[int, int]:
-        """How far each shard was read, by number; of one index."""
-        sequence = self.state().sequence
-        assert sequence is not None
-        return {key.number: cursor.next for key, cursor in sequence.cursors.items()}
 
 
 @pytest.fixture
 def numbered(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Numbered:
     """A rule that ran once over nothing but an old event."""
-    numbered = Numbered(world, tmp_path / "rules", capsys)
-    numbered.write(-2 * DAY, "before the beginning")
-    numbered.write(-3, "first")
-    execution = numbered.tick(0)
-    assert (execution.status, execution.mode) == (Status.SUCCEEDED, "sequence")
-    assert numbered.alerted() == Counter(["first"])
-    return numbered
-
-
-def assert_good(execution: Execution) -> None:
-    """Everything was read, by numbers."""
-    assert (execution.status, execution.mode, execution.reason) == (Status.SUCCEEDED, "sequence", "")
+    return begun(Numbered(world, tmp_path / "rules", capsys))
 
 
 def test_documents_come_days_late_and_in_the_future_and_without_a_time(numbered: Numbered) -> None:
