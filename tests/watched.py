@@ -63,9 +63,9 @@ class Watched:
         """The rule and its exceptions, as their files have them."""
         return read(self.folder).raise_if_faulty()
 
-    def happen(self, minutes: float, *names: str, ingested: float | None = None, **more: Any) -> None:
+    def happen(self, minutes: float, *names: str, index: str = "1", ingested: float | None = None, **more: Any) -> None:
         """Events that the rule matches, so many minutes after the base, a second apart; searchable from now on."""
-        index = f"{self.world.prefix}events-1"
+        index = f"{self.world.prefix}events-{index}"
         about: dict[str, Any] = {"category": "network"}
         if ingested is not None:
             about["ingested"] = iso(at(ingested))

@@ -40,6 +40,7 @@ __all__ = [
     "same_match",
     "stable_index",
     "suppressed_index",
+    "undecorated",
 ]
 
 Terms: TypeAlias = tuple[tuple[str, tuple[str, ...] | None], ...]
@@ -62,11 +63,16 @@ def stable_index(name: str) -> str:
     `shrink-<4 characters>-`, also stacked, are taken off first. A remote cluster's name (`eu:logs-x`) stays, and so do
     dates in plain names: `winlogbeat-8.6.2-2026.11.22` holds other documents than that of the day before.
     """
-    cluster, colon, local = name.rpartition(":")
-    found = PREFIX.match(local)
-    bare = local[found.end() :] if found else local
+    cluster, colon, bare = undecorated(name).rpartition(":")
     backing = BACKING.fullmatch(bare)
     return f"{cluster}{colon}{backing['name'] if backing else bare}"
+
+
+def undecorated(name: str) -> str:
+    """The index name without the prefixes that a shrink or a mounted snapshot adds; the index that it was before."""
+    cluster, colon, local = name.rpartition(":")
+    found = PREFIX.match(local)
+    return f"{cluster}{colon}{local[found.end() :] if found else local}"
 
 
 @dataclass(frozen=True, slots=True)

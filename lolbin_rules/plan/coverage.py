@@ -16,9 +16,10 @@ from lolbin_rules.plan.searched import Searched, compacted, overlaid
 from lolbin_rules.plan.window import DAWN, FOREVER, Spans, Window, before, floor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime, timedelta
 
+    from lolbin_rules.plan.indices import Indices, Look, Named
     from lolbin_rules.plan.sequence import Sequence
 
 __all__ = ["Coverage", "Deferred", "closed", "merged", "opened"]
@@ -26,7 +27,10 @@ __all__ = ["Coverage", "Deferred", "closed", "merged", "opened"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Deferred:
-    """A stretch whose alerts a cap left unwritten, and a moment not before the search that found them."""
+    """A stretch that only a later search than at a moment has searched, whatever is known of earlier ones.
+
+    A cap left alerts of it unwritten, or there is an index that earlier searches did not meet.
+    """
 
     window: Window
     deferred_at: datetime
@@ -44,6 +48,9 @@ class Coverage:
         deferred: disjoint stretches, sorted; they are not covered, whatever `searched` says.
         rest: keys and axes of the stored document that this version does not know; written back as they were read.
         sequence: how far it was read by sequence numbers; None where it never was.
+        indices: which indices its searches have met; None where that is not known.
+        reopened: disjoint stretches, sorted, in which an index holds documents that came with it after they were
+            searched; they are not covered, and searched again like any other gap.
     """
 
     rule_id: str
@@ -53,6 +60,8 @@ class Coverage:
     deferred: tuple[Deferred, ...] = ()
     rest: Mapping[str, Any] = field(default_factory=dict)
     sequence: Sequence | None = None
+    indices: Indices | None = None
+    reopened: tuple[Deferred, ...] = ()
 
     @classmethod
     def begin(cls, rule_id: str, window_start: datetime, fingerprint: str) -> Coverage:
@@ -71,10 +80,15 @@ class Coverage:
         return Spans(tuple(stretch.window for stretch in self.deferred))
 
     @property
+    def unmet(self) -> Spans:
+        """The event time that was searched before an index came that holds documents of it."""
+        return Spans(tuple(stretch.window for stretch in self.reopened))
+
+    @property
     def covered(self) -> Spans:
-        """The event time that was searched by a logic that counts there, and from which nothing was left over."""
+        """The event time that was searched by a logic that counts there, with nothing left over and no index missed."""
         parts = (Spans((stretch.window,)) & self.logics.counts(stretch.logic) for stretch in self.searched)
-        return _union(parts) - self.left_over
+        return _union(parts) - self.left_over - self.unmet
 
     def settled(self, tolerance: timedelta) -> Spans:
         """The covered time that was searched late enough to have met documents up to `tolerance` late.
@@ -108,13 +122,16 @@ class Coverage:
     def with_stretch(self, stretch: Searched) -> Coverage:
         """The coverage with `stretch` known as well; what a search this late has settled is no longer left over."""
         counts = self.logics.counts(stretch.logic)
-        deferred = (
-            Deferred(part, old.deferred_at)
-            for old in self.deferred
-            for part in Spans((old.window,)) - (stretch.after(old.deferred_at) & counts)
+        deferred, reopened = (
+            tuple(
+                Deferred(part, old.deferred_at)
+                for old in some
+                for part in Spans((old.window,)) - (stretch.after(old.deferred_at) & counts)
+            )
+            for some in (self.deferred, self.reopened)
         )
         searched = overlaid(stretch, self.searched, self.logics.counts)
-        return replace(self, searched=searched, deferred=tuple(deferred))
+        return replace(self, searched=searched, deferred=deferred, reopened=reopened)
 
     def with_deferred(self, window: Window, deferred_at: datetime) -> Coverage:
         """The coverage after a search found more in `window` than the cap let it write.
@@ -124,9 +141,23 @@ class Coverage:
         as `searched_at` must not be after it; where clocks differ, the later one is the safe one here.
         """
         moment = floor(deferred_at)
+        return replace(self, deferred=_joined([*self.deferred, *self._not_after(Spans((window,)), moment)]))
+
+    def _not_after(self, spans: Spans, moment: datetime) -> Iterator[Deferred]:
         later = _union(stretch.after(moment) & self.logics.counts(stretch.logic) for stretch in self.searched)
-        added = (Deferred(part, moment) for part in Spans((window,)) - later)
-        return replace(self, deferred=_joined([*self.deferred, *added]))
+        return (Deferred(part, moment) for part in spans - later)
+
+    def with_looks(self, present: Mapping[str, Named], looks: Mapping[str, Look], looked_at: datetime) -> Coverage:
+        """The coverage after new indices were looked at; see `Indices.after`. Time that is not asked stays unasked.
+
+        `looked_at` must not be before the looks: a search that began before may have lacked what they found.
+        """
+        if self.indices is None:
+            return self
+        moment = floor(looked_at)
+        indices, again = self.indices.after(present, looks, moment)
+        reopened = _joined([*self.reopened, *self._not_after(again & self.asked, moment)])
+        return replace(self, indices=indices, reopened=reopened)
 
     def with_sequence(self, sequence: Sequence) -> Coverage:
         """The coverage after the present logic has read so far by sequence numbers; no cursor ever goes back."""
@@ -177,6 +208,9 @@ def merged(ours: Coverage, theirs: Coverage) -> Coverage:
         known = known.with_stretch(stretch)
     for left in ours.deferred:
         known = known.with_deferred(left.window, left.deferred_at)
+    for again in ours.reopened:
+        added = known._not_after(Spans((again.window,)), again.deferred_at)  # noqa: SLF001 - of the same kind
+        known = replace(known, reopened=_joined([*known.reopened, *added]))
     if ours.sequence is not None and ours.sequence.goes_on(known.logics.current):
         known = known.with_sequence(ours.sequence)
     return replace(known, searched=compacted(known.searched, None))

@@ -11,13 +11,16 @@
           "logic":    {"fingerprint": "9f2c...", "since": "2026-11-02T08:51:00.000Z"},
           "history":  [{"fingerprint": "07aa...", "since": "...", "until": "..."}],
           "searched": [{"start": "...", "end": "...", "searched_at": "...", "lag_ms": 240000, "logic": "9f2c..."}],
-          "deferred": [{"start": "...", "end": "...", "deferred_at": "..."}]
+          "deferred": [{"start": "...", "end": "...", "deferred_at": "..."}],
+          "reopened": [{"start": "...", "end": "...", "deferred_at": "..."}],
+          "indices":  {...}
         },
         "sequence": {...}
       }
     }
 
-`sequence` is there for rules that were read by sequence numbers; see `sequence_document`.
+`sequence` is there for rules that were read by sequence numbers; see `sequence_document`. `reopened` is there where
+there is anything in it, `indices` where it is known which there were; see `indices_document`.
 
 What may change without a new format number: keys beside these, at the top, in `axes` and in an axis; a version that
 does not know them writes them back as they were. The keys *of a span* are part of the format. A span with a key more
@@ -33,6 +36,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from lolbin_rules.plan.coverage import Coverage, Deferred
+from lolbin_rules.plan.indices_document import indices_from, indices_to
 from lolbin_rules.plan.logic import Logic, Logics
 from lolbin_rules.plan.searched import Searched
 from lolbin_rules.plan.sequence_document import SEQUENCE, sequence_from, sequence_to
@@ -45,14 +49,15 @@ __all__ = ["FORMAT", "from_document", "to_document"]
 
 FORMAT = 1
 AXIS = "event_time"
-OURS = frozenset({"asked", "logic", "history", "searched", "deferred"})
+INDICES = "indices"
+OURS = frozenset({"asked", "logic", "history", "searched", "deferred", "reopened", INDICES})
 
 
 def to_document(coverage: Coverage) -> dict[str, Any]:
     """The coverage as JSON-able values."""
     rest = copy.deepcopy(dict(coverage.rest))
     axes = rest.pop("axes", {})
-    axes[AXIS] = {**axes.get(AXIS, {}), **_axis(coverage)}
+    axes[AXIS] = {**axes.get(AXIS, {}), **_axis(coverage), **_met(coverage)}
     if coverage.sequence is not None:
         axes[SEQUENCE] = sequence_to(coverage.sequence, _text)
     return {**rest, "format": FORMAT, "rule_id": coverage.rule_id, "axes": axes}
@@ -94,10 +99,17 @@ def _axis(coverage: Coverage) -> dict[str, Any]:
             }
             for stretch in coverage.searched
         ],
-        "deferred": [
-            {**_span(stretch.window), "deferred_at": _text(stretch.deferred_at)} for stretch in coverage.deferred
-        ],
+        "deferred": _deferred(coverage.deferred),
     }
+
+
+def _met(coverage: Coverage) -> dict[str, Any]:
+    reopened = {"reopened": _deferred(coverage.reopened)} if coverage.reopened else {}
+    return reopened if coverage.indices is None else {**reopened, INDICES: indices_to(coverage.indices, _text)}
+
+
+def _deferred(stretches: Iterable[Deferred]) -> list[dict[str, Any]]:
+    return [{**_span(stretch.window), "deferred_at": _text(stretch.deferred_at)} for stretch in stretches]
 
 
 def _span(window: Window) -> dict[str, Any]:
@@ -122,6 +134,8 @@ def _coverage(document: Mapping[str, Any]) -> Coverage:
         deferred=tuple(_disjoint([_read_deferred(**span) for span in axis["deferred"]])),
         rest=_rest(document),
         sequence=sequence_from(document["axes"][SEQUENCE], _moment) if SEQUENCE in document["axes"] else None,
+        indices=indices_from(axis[INDICES], _moment) if INDICES in axis else None,
+        reopened=tuple(_disjoint([_read_deferred(**span) for span in axis.get("reopened", ())])),
     )
 
 

@@ -36,6 +36,8 @@ class Reason(enum.StrEnum):
     """A cap left alerts to later executions."""
     UNWRITTEN = "unwritten"
     """Alerts could not be written."""
+    NEW_INDEX = "new index"
+    """It was searched before an index came that holds documents of it."""
     EDITED = "edited"
     """Only an earlier logic of the rule searched it."""
     UNSETTLED = "unsettled"
@@ -51,6 +53,7 @@ class Reason(enum.StrEnum):
 UNASKED = frozenset({Reason.DISABLED, Reason.NOT_ASKED})
 WHY = {
     Reason.OUTAGE: "no execution was there",
+    Reason.NEW_INDEX: "an index that holds documents of it came after it was searched; it is searched again",
     Reason.EDITED: "it was searched by an earlier logic of the rule only",
     Reason.UNSETTLED: "it was searched too early to have met documents as late as the rule allows for",
     Reason.NEW: "the next execution searches it",
@@ -197,9 +200,12 @@ def _unsearched(coverage: Coverage, left: Spans, attempts: Sequence[Attempt], du
     yield from _gaps(capped, Reason.MAX_ALERTS, due)
     yield from _gaps(unwritten - capped, Reason.UNWRITTEN, due)
     left -= unwritten
-    edited = left & Spans(tuple(stretch.window for stretch in coverage.searched))
+    known = Spans(tuple(stretch.window for stretch in coverage.searched))
+    unmet = left & known & coverage.unmet
+    yield from _gaps(unmet, Reason.NEW_INDEX, due)
+    edited = (left - unmet) & known
     yield from _gaps(edited, Reason.EDITED, due)
-    left -= edited
+    left -= known
     for attempt in attempts:
         if attempt.status == SUCCEEDED:
             continue

@@ -63,7 +63,7 @@ class Plan:
     Attributes:
         current: the last `lookback` before now, or a little more; first to be searched.
         backlog: disjoint windows before it, newest first.
-        expired: gaps beyond the horizon; they stay gaps, and only a person asks for them.
+        expired: what lies beyond the horizon and was never searched; it stays so until a person asks for it.
     """
 
     current: Window
@@ -119,7 +119,7 @@ def plan(
     owed = (unsettled | coverage.left_over) & past
     current = _extended(current, owed - coverage.left_over, max(lookback, lateness))
     owed -= Spans((current,))
-    expired = (coverage.gaps(now) - coverage.left_over) & past & Spans.between(DAWN, horizon)
+    expired = (coverage.gaps(now) - coverage.left_over - coverage.unmet) & past & Spans.between(DAWN, horizon)
     return Plan(current, _backlog(owed, budget, chunk or budget), expired)
 
 

@@ -243,11 +243,14 @@ class FieldTypes:
             a field that no index has is there with `UNMAPPED` alone (or with nothing, where there is no index).
         lowercase: those of the fields that are of type keyword with the built-in `lowercase` normalizer in every index
             that an expression stands for (none lacks them) and keep values of at least 256 characters.
+        identities: concrete index -> what no other index has, nor this one once it was restored or made again; an index
+            that the store cannot tell it of is missing.
     """
 
     indices: Mapping[str, frozenset[str]] = field(default_factory=dict)
     types: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     lowercase: frozenset[str] = frozenset()
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Indices that are shrunk, restored, or copied under another name while a rule is read by sequence numbers.
+"""Indices that are shrunk, restored, or copied under another name while a rule is read by sequence numbers, or by time.
 
 Each has other shards, whose numbers say nothing of those that were read. Nothing is lost, and what has its alert under
 a name that only moving the data has changed gets no second one.
@@ -18,7 +18,9 @@ from elasticsearch.helpers import bulk, scan
 from elasticsearch_node.node import ElasticsearchNode
 from lolbin_rules.alert.identity import stable_index
 from lolbin_rules.alert.templates import templates
-from numbered import Numbered, assert_good, begun
+from lolbin_rules.execution.record import Status
+from numbered import DAY, Numbered, assert_good, begun
+from watched import Watched
 from worlds import World, on_node
 
 pytestmark = [pytest.mark.usefixtures("own_logs", "environment"), pytest.mark.elasticsearch]
@@ -91,12 +93,7 @@ def histories(numbered: Numbered, name: str) -> tuple[set[str], set[str]]:
 def test_a_shrunk_index(numbered: Numbered, client: Elasticsearch) -> None:
     """It goes on under an alias; the documents of three shards are in one, where several have the same number."""
     before = numbered.name_of("1")
-    client.indices.put_settings(index=before, settings={"index.blocks.write": True})
-    shrunk = f"shrink-a1b2-{before}"
-    settings = {"index.number_of_shards": 1, "index.blocks.write": None}
-    client.indices.shrink(index=before, target=shrunk, settings=settings, aliases={numbered.name_of("all"): {}})
-    client.cluster.health(index=shrunk, wait_for_status="yellow", wait_for_no_relocating_shards=True)
-    client.indices.delete(index=before)
+    shrunk = shrink(client, before, numbered.name_of("all"))
     taken = [hit["sort"][0] for hit in scan_sorted(client, shrunk)]
     assert len(set(taken)) < len(taken)
     assert drain(numbered, 2) >= len(OLD) + 1
@@ -104,6 +101,17 @@ def test_a_shrunk_index(numbered: Numbered, client: Elasticsearch) -> None:
     numbered.write(2, *NEW, index="all")
     drain(numbered, 10)
     assert alerted(numbered) == once_each(before, "first", *OLD, *UNREAD, *NEW)
+
+
+def shrink(client: Elasticsearch, index: str, alias: str) -> str:
+    """Shrink an index as a lifecycle policy does, give it an alias, and delete the old one; what it is called now."""
+    client.indices.put_settings(index=index, settings={"index.blocks.write": True})
+    shrunk = f"shrink-a1b2-{index}"
+    settings = {"index.number_of_shards": 1, "index.blocks.write": None}
+    client.indices.shrink(index=index, target=shrunk, settings=settings, aliases={alias: {}})
+    client.cluster.health(index=shrunk, wait_for_status="yellow", wait_for_no_relocating_shards=True)
+    client.indices.delete(index=index)
+    return shrunk
 
 
 def scan_sorted(client: Elasticsearch, index: str) -> list[Any]:
@@ -154,3 +162,59 @@ def test_a_copy_under_another_name(numbered: Numbered, client: Elasticsearch) ->
     numbered.write(2, *NEW, index="2")
     drain(numbered, 10)
     assert alerted(numbered) == there + once_each(copy, *NEW)
+
+
+@pytest.mark.parametrize("is_deleted", [True, False], ids=["after it was deleted", "over the closed one"])
+def test_a_restored_index_is_new_to_a_rule_that_is_read_by_time(
+    own_world: World,
+    client: Elasticsearch,
+    private_node: ElasticsearchNode,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_deleted: bool,
+) -> None:
+    """An event that was gone while its time was searched is alerted; what had its alert gets no second one."""
+    watched = Watched(own_world, tmp_path / "rules", capsys)
+    watched.happen(-3, "first")
+    watched.happen(30, "gone")
+    name = f"{own_world.prefix}events-1"
+    settings = {"location": str(private_node.repository / f"by time {is_deleted}")}
+    client.snapshot.create_repository(name="kept", repository={"type": "fs", "settings": settings})
+    client.snapshot.create(repository="kept", snapshot="one", indices=name, wait_for_completion=True)
+    client.delete(index=name, id="gone", refresh=True)
+    watched.tick(0)
+    watched.tick(DAY)
+    watched.tick(DAY + 5)
+    assert watched.alerted() == Counter(["first"])
+    if is_deleted:
+        client.indices.delete(index=name)
+    else:
+        client.indices.close(index=name)
+    client.snapshot.restore(
+        repository="kept", snapshot="one", indices=name, include_global_state=False, wait_for_completion=True
+    )
+    execution = watched.tick(DAY + 10)
+    assert (execution.status, execution.tally.alerts) == (Status.SUCCEEDED, 1)
+    assert "Indices that are new" in execution.reason
+    assert watched.alerted() == Counter(["first", "gone"])
+    assert watched.tick(DAY + 15).reason == ""
+    assert watched.coverage(first=-9, last=DAY)[0] == 0
+
+
+def test_a_shrunk_index_is_nothing_new_to_a_rule_that_is_read_by_time(
+    own_world: World, client: Elasticsearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is searched again, and no gap is shown; under any other name it would be a copy."""
+    watched = Watched(own_world, tmp_path / "rules", capsys)
+    client.indices.create(index=f"{own_world.prefix}events-1", settings={"number_of_shards": 2})
+    watched.happen(-3, "first")
+    watched.happen(30, "second")
+    for minute in (0, DAY, DAY + 5):
+        watched.tick(minute)
+    shrink(client, f"{own_world.prefix}events-1", f"{own_world.prefix}events-all")
+    watched.happen(DAY + 6, "third", index="all")
+    execution = watched.tick(DAY + 10)
+    assert (execution.reason, len(execution.planned), execution.tally.alerts) == ("", 1, 1)
+    assert watched.alerted() == Counter(["first", "second", "third"])
+    assert watched.coverage(first=-9, last=DAY)[0] == 0

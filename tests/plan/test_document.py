@@ -15,6 +15,7 @@ from timeline import SECOND, any_spans, at, instants, span, windows
 
 from lolbin_rules.plan.coverage import Coverage, closed
 from lolbin_rules.plan.document import from_document, to_document
+from lolbin_rules.plan.indices import Bounds, Indices, Look, Named
 from lolbin_rules.plan.logic import Logic, Logics
 from lolbin_rules.plan.sequence import Cursor, Sequence, ShardKey
 from lolbin_rules.plan.window import FOREVER, MILLISECOND, Spans, Window
@@ -39,6 +40,12 @@ def coverages(draw: st.DrawFn) -> Coverage:
     if draw(st.booleans()):
         shards = {ShardKey("i", "h", 0): Cursor(5, frozenset({2}), at(9)), ShardKey("i", "h", 1): Cursor()}
         coverage = replace(coverage, sequence=Sequence("a", at(0), shards, draw(st.sampled_from([None, at(8)]))))
+    if draw(st.booleans()):
+        bounds = Bounds(at(1), at(2), at(3))
+        look = Look(bounds, {at(1): draw(st.integers(1, 9))}, recent=2, older=3)
+        there = {"known": Named("a"), "new": Named("b")}
+        met = Indices.begin(("a-*", "b"), {"known": there["known"]})
+        coverage = replace(coverage, indices=met).with_looks(there, {"new": look}, draw(instants(1, 50)))
     return coverage if draw(st.booleans()) else closed(coverage, at(70))
 
 

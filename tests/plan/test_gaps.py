@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from hypothesis import given
@@ -10,8 +11,9 @@ from timeline import LENGTH, any_spans, at, instants, moments, span, spans, wind
 
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.gaps import Attempt, Gap, Reason, known_search, picture
+from lolbin_rules.plan.indices import Bounds, Indices, Look, Named
 from lolbin_rules.plan.logic import Logic, Logics
-from lolbin_rules.plan.window import MILLISECOND, Spans, Window
+from lolbin_rules.plan.window import EPOCH, MILLISECOND, Spans, Window
 
 PERIOD = span(0, LENGTH)
 STATUSES = ("succeeded", "partial failure", "failed")
@@ -90,6 +92,20 @@ def test_what_was_left_unwritten_is_a_cap_only_where_one_was_reached() -> None:
     found = [attempt(spans((0, 20)), at(1), "partial failure", is_capped=True)]
     seen = picture(coverage, found, PERIOD, at(LENGTH), MILLISECOND)
     assert reasons(seen.gaps) == [(span(10, 20), Reason.MAX_ALERTS), (span(20, 30), Reason.UNWRITTEN)]
+
+
+def test_what_an_index_brought_is_a_reason_of_its_own() -> None:
+    """Where it was searched before; where it was not, that is the reason, and where a cap left something, the cap."""
+    coverage = Coverage.begin("rule", at(0), "new").with_searched(span(0, 30), at(LENGTH), "new", MILLISECOND)
+    look = Look(Bounds(EPOCH, at(10), at(35)), recent=1)
+    coverage = replace(coverage, indices=Indices(("a",))).with_looks({"b": Named("b")}, {"b": look}, at(LENGTH))
+    coverage = coverage.with_deferred(span(10, 20), at(LENGTH + 1))
+    seen = picture(coverage, [attempt(spans((0, 30)), at(1), "failed")], PERIOD, at(LENGTH), MILLISECOND)
+    assert reasons(seen.gaps) == [
+        (span(10, 20), Reason.UNWRITTEN),
+        (span(20, 30), Reason.NEW_INDEX),
+        (span(30, LENGTH), Reason.OUTAGE),
+    ]
 
 
 def test_when_a_moment_was_searched_is_never_said_to_be_later_than_it_was() -> None:

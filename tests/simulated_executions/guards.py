@@ -15,9 +15,10 @@ from lolbin_rules.execution.item import Fate
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.shards import ShardStretch
-from lolbin_rules.plan import plan
+from lolbin_rules.plan import indices, plan
+from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.sequence import Cursor
-from lolbin_rules.plan.window import Window, floor, from_position
+from lolbin_rules.plan.window import DAWN, Window, floor, from_position
 from lolbin_rules.rule_types import buckets
 from lolbin_rules.store.port import Key, Outcome, Page, Put, Scan, Verdict
 from simulated_executions.faults import FaultyStore
@@ -233,6 +234,24 @@ def _belief_in_shards() -> AbstractContextManager[Any]:
     )
 
 
+def _new_indices() -> AbstractContextManager[Any]:
+    """Which indices there are is not looked at."""
+    return patch.object(run, "watch_indices", lambda courses, horizon, store, prefix: None)
+
+
+def _young_indices() -> AbstractContextManager[Any]:
+    """A new index is looked at once."""
+    return patch.object(indices, "QUIET", timedelta(-1))
+
+
+def _looks_before_searches() -> AbstractContextManager[Any]:
+    """What was searched before an index was looked at passes for searched with it."""
+    with_looks = Coverage.with_looks
+    return patch.object(
+        Coverage, "with_looks", lambda coverage, there, looks, _: with_looks(coverage, there, looks, DAWN)
+    )
+
+
 GUARDS: Mapping[str, tuple[Removed, int]] = {
     "a partial page is not believed": (_partial_flag, 30),
     "a partial aggregation is not believed": (_partial_flag_of_counts, 70),
@@ -254,8 +273,11 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "memberships before the alert of their group": (_members_before_alerts, 10),
     "sweeps": (_sweeps, 5),
     "counts are exact before time is done": (_counting_before_belief, 0),
-    "counts are exact before another logic takes over": (_counting_before_an_edit, 11000),
+    "counts are exact before another logic takes over": (_counting_before_an_edit, 8),
     "shards are refreshed before they are read": (_refresh_before_reading, 230),
     "a cursor stands before what is not confirmed": (_belief_in_shards, 10),
+    "new indices are looked at": (_new_indices, 0),
+    "new indices are looked at until nothing more comes": (_young_indices, 105),
+    "only searches after a look have met a new index": (_looks_before_searches, 0),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""

@@ -20,6 +20,7 @@ from lolbin_rules.rule.model import Rule
 __all__ = [
     "BASE",
     "EVERY_CODE",
+    "LOGICS",
     "MINUTE",
     "SECOND",
     "Arrival",
@@ -169,6 +170,7 @@ class Scenario:
         page_size: documents in a page of a scan.
         sweeps: how long after one sweep the next one follows, and how far they reach; None: there are none.
         gives_way: how probable it is that a sweep is broken off after one of its windows.
+        brought: indices that appear late with early documents, all of which are there within an hour.
     """
 
     seed: int
@@ -182,6 +184,7 @@ class Scenario:
     page_size: int
     sweeps: tuple[int, int] | None = None
     gives_way: float = 0
+    brought: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=4096)
@@ -242,6 +245,8 @@ def draw(seed: int) -> Scenario:
     if is_pair:
         ticks = sorted([*ticks, *((at + chance.randint(0, interval), 1) for at, _ in ticks if chance.random() < 0.5)])
     rules, arrivals = _with_modes(random.Random(f"modes {seed}"), rules, arrivals)
+    brought = list(_brought(random.Random(f"new index {seed}"), rules[0], len(arrivals), length))
+    arrivals += brought
     return Scenario(
         seed,
         rules,
@@ -254,7 +259,24 @@ def draw(seed: int) -> Scenario:
         chance.choice((1, 2, 3, 7, 1000)),
         sweeps,
         gives_way,
+        frozenset(arrival.index for arrival in brought),
     )
+
+
+def _brought(chance: random.Random, rule: Watched, first: int, length: int) -> Iterator[Arrival]:
+    """Restored, reindexed, or brought under the pattern: an index that is new, and documents that are not."""
+    if chance.random() < 0.5:
+        return
+    made, slow = chance.randint(1, length + rule.interval), chance.choice((0, 0, 5, 30)) * MINUTE
+    earliest, near = -rule.lookback, chance.randint(-rule.lookback, made)
+    for place in range(chance.randint(2, 8)):
+        time = chance.choice((chance.randint(earliest, made), near + chance.randint(-MAXSPAN, 0)))
+        written = made + (chance.randint(0, slow) if place else 0)
+        refreshed = written + chance.choice((0, 0, SECOND, 10 * MINUTE))
+        host, category, code = chance.choice(HOSTS), chance.choice("aabc"), chance.choice("123")
+        ingested = time + chance.choice((0, 5, 700)) if chance.random() < 0.7 else None
+        name = f"e{first + place}"
+        yield Arrival(name, "ev-3", (time,), category, code, host, written, refreshed, ingested)
 
 
 def _with_modes(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulated_executions.guards import GUARDS
-from simulated_executions.scenario import SECOND, Edit, Grouping, Scenario, draw
+from simulated_executions.scenario import LOGICS, SECOND, Edit, Grouping, Scenario, draw
 from simulated_executions.world import Ended, run
 
 MOST_SEEDS = 200
@@ -17,6 +17,7 @@ OFTEN: Mapping[str, Mapping[str, Any]] = {
     "a cut leaves out its whole millisecond": {"breaks": 0.7},
     "a partial page is not believed": {"partial": 0.6},
     "memberships before the alert of their group": {"crashes": 0.9},
+    "counts are exact before another logic takes over": {"crashes": 0.9},
     "a partial aggregation is not believed": {"partial": 0.6},
     "partial events of sequences are not believed": {"partial": 0.6},
     "every item of a bulk is looked at": {"items": 0.4},
@@ -27,11 +28,19 @@ OFTEN: Mapping[str, Mapping[str, Any]] = {
 
 
 def sharpened(guard: str, seed: int) -> Scenario:
-    """The world of a seed; for what is rarely decisive, one in which the occasion comes often."""
+    """The world of a seed; for what is rarely decisive, one in which the occasion comes often.
+
+    New indices are in those worlds alone whose guard is about them.
+    """
     scenario = draw(seed)
+    if "new ind" not in guard:
+        old = tuple(arrival for arrival in scenario.arrivals if arrival.index not in scenario.brought)
+        scenario = replace(scenario, arrivals=old, brought=frozenset())
     faults = replace(scenario.faults, **OFTEN.get(guard, {}))
     if "breaks" in OFTEN.get(guard, {}):
         return replace(scenario, faults=faults, page_size=1)
+    if "another logic" in guard:
+        return replace(scenario, faults=faults, edits=fickle(scenario))
     if "crashes" in OFTEN.get(guard, {}):
         return replace(scenario, faults=faults, edits=unsteady(scenario))
     return replace(scenario, faults=faults)
@@ -45,6 +54,16 @@ def unsteady(scenario: Scenario) -> tuple[Edit, ...]:
         for place, at in enumerate(range(1, scenario.end, 20 * SECOND))
         for rule in scenario.rules
         if rule.kind in {"query", "grouped"}
+    )
+
+
+def fickle(scenario: Scenario) -> tuple[Edit, ...]:
+    """So does the logic of rules that make groups."""
+    return tuple(
+        Edit(at, rule.id, "logic", LOGICS[1 + place % 2])
+        for place, at in enumerate(range(1, scenario.end, 20 * SECOND))
+        for rule in scenario.rules
+        if rule.kind == "grouped"
     )
 
 

@@ -526,6 +526,20 @@ def test_every_expression_has_its_indices(bench: Bench) -> None:
     assert (nowhere.types, nowhere.lowercase) == ({"name": {}}, frozenset())
 
 
+def test_every_index_has_an_identity_of_its_own(bench: Bench) -> None:
+    """It stays with the index, whatever is written to it and whatever was asked."""
+    one, other = bench.index("one"), bench.index("other")
+    bench.fill(one, {})
+    bench.fill(other, {})
+    everything = bench.prefix + "*"
+    found = bench.store.field_types([everything, one], []).identities
+    assert found.keys() == {one, other}
+    assert found[one] != found[other]
+    bench.fill(one, {"name": "later"}, first=1)
+    assert bench.store.field_types([one, other], ["name"]).identities == found
+    assert bench.store.field_types([bench.prefix + "no*"], ["name"]).identities == {}
+
+
 def test_lowercase_fields_are_so_everywhere(bench: Bench) -> None:
     """`lowercase` holds fields that every index has, with the normalizer, for long values too."""
 

@@ -19,6 +19,11 @@ _OPEN = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildc
 _LONGEST_NAMES = 2000
 """Characters of field names in one URL; a server takes 4,096 for the whole first line of a request."""
 _LEAST_LENGTH = 256
+_UUID = "index.uuid"
+_HISTORY = "index.history.uuid"
+"""Set where an index was restored, over a closed one too, which keeps its uuid."""
+_NORMALIZER = "index.analysis.normalizer.lowercase"
+_IGNORE_ABOVE = "index.mapping.ignore_above"
 
 
 def find_field_types(requests: Requests, index: Sequence[str], fields: Sequence[str]) -> FieldTypes:
@@ -50,7 +55,20 @@ def find_field_types(requests: Requests, index: Sequence[str], fields: Sequence[
     mappings = _Mappings(requests, where, indices - answering)
     types = {name: _with_others(found, mappings.types_without_shards(name)) for name, found in types.items()}
     keywords = [name for name, found in types.items() if set(found) == {"keyword"}]
-    return FieldTypes(listed, types, mappings.lowercase(keywords, indices))
+    settings = _settings(requests, [expression for expression in listed if ":" not in expression])
+    known = {name: found for name, found in settings.items() if name in indices}
+    identities = {name: f"{found[_UUID]}/{found.get(_HISTORY, '')}" for name, found in known.items()}
+    return FieldTypes(listed, types, mappings.lowercase(keywords, indices, known), identities)
+
+
+def _settings(requests: Requests, expressions: Sequence[str]) -> dict[str, Mapping[str, str]]:
+    """What tells an index from all others, and what decides about its keywords, by index; of this cluster only."""
+    if not expressions:
+        return {}
+    wanted = f"{_UUID},{_HISTORY},{_NORMALIZER}*,{_IGNORE_ABOVE}"
+    path = path_of(",".join(expressions), "_settings", wanted)
+    answer = requests.send(Ask("GET", path, _NEEDS, _OPEN | {"flat_settings": "true"}, accept=empty_if_missing))
+    return {index: found["settings"] for index, found in answer.items()}
 
 
 class _Mappings:
@@ -77,20 +95,19 @@ class _Mappings:
             types.setdefault(_type(self._mapping(index, name)), set()).add(index)
         return types
 
-    def lowercase(self, names: Sequence[str], indices: frozenset[str]) -> frozenset[str]:
+    def lowercase(
+        self, names: Sequence[str], indices: frozenset[str], settings: Mapping[str, Mapping[str, str]]
+    ) -> frozenset[str]:
         """Those of the names that are lowercase and long enough in all the indices."""
         for some in _in_urls(names):
             self._read(some)
         names = [name for name in names if all(_is_lowercase(self._mapping(each, name)) for each in indices)]
         if not names:
             return frozenset()
-        path = path_of(self._where, "_settings", "index.analysis.normalizer.lowercase*,index.mapping.ignore_above")
-        wanted = _OPEN | {"flat_settings": "true"}
-        settings = self._requests.send(Ask("GET", path, _NEEDS, wanted, accept=empty_if_missing))
-        for index in indices & settings.keys():
-            flat = dict(settings[index]["settings"])
-            length = int(flat.pop("index.mapping.ignore_above", _LEAST_LENGTH))
-            if flat:  # a normalizer of the index's own hides the built-in one of that name
+        for index, flat in settings.items():
+            length = int(flat.get(_IGNORE_ABOVE, _LEAST_LENGTH))
+            # A normalizer of the index's own hides the built-in one of that name.
+            if any(name.startswith(_NORMALIZER) for name in flat):
                 return frozenset()
             if length < _LEAST_LENGTH:
                 names = [name for name in names if "ignore_above" in self._mapping(index, name)]

@@ -106,6 +106,7 @@ class Catalog:
             {expression: frozenset(index.name for index in found) for expression, found in behind.items()},
             {name: {kind: frozenset(names) for kind, names in found.items()} for name, found in types.items()},
             frozenset(lowercase),
+            {index.name: index.uuid for index in indices},
         )
 
 
