@@ -1,30 +1,33 @@
 """The rows of an index while they are taken: one small number per value, cut into columns at the end.
 
 A number, the *code*, stands for one field and one JSON value (or array of values) of it, and for the typed values that
-the field, its sub-fields and the fields it is copied to have of that. A repeated value costs a look-up and no more.
+the field, its sub-fields and the fields it is copied to have of that; or for several such codes that come together
+again and again (a *bundle*). A repeated value costs a look-up and no more.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lolbin_rules.dsl.column import ABSENT, Column, code_type, told_apart
 from lolbin_rules.dsl.field import Field, Value, Values
-from lolbin_rules.dsl.values import longest_unchanged, read_value
+from lolbin_rules.dsl.values import longest_unchanged, read_value, wholes_unchanged
 
-__all__ = ["NOTHING", "EncodedRows", "Leaf"]
+__all__ = ["NOTHING", "EncodedRows", "Leaf", "Taken"]
 
 NOTHING = 0
 """The code of what gives no field a value."""
 
-_CHUNK = 1 << 16
-_Numbers: TypeAlias = npt.NDArray[np.uint32]
+_CHUNK = 1 << 14
+_MOST_REMEMBERED = 4096
+"""Values of a field of numbers: most come again at once, or never."""
+_NUMBERS = frozenset({"long", "integer", "short", "byte", "date"})
+"""Types whose values are whole numbers of 64 bits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +41,10 @@ class Leaf:
         texts: code of each text so far,
         wholes: and of each whole number.
         others: code of each other value so far, by its type and itself; and of arrays.
-        codes: its codes that stand for values, and under the same places
+        unchanged: texts up to this length are the only value of the only field, as they are: `texts` says all of them.
+        number_codes: codes of single numbers, where there is one field of whole numbers; and under the same places
+        numbers: the numbers.
+        codes: all other codes that stand for values, and under the same places
         values: the typed values of each code: one list per field, then one per copy.
     """
 
@@ -48,24 +54,23 @@ class Leaf:
     texts: dict[str, int] = field(default_factory=dict)
     wholes: dict[int, int] = field(default_factory=dict)
     others: dict[Any, int] = field(default_factory=dict)
+    unchanged: int = field(init=False)
+    number_codes: array[int] = field(default_factory=lambda: array("I"))
+    numbers: array[int] = field(default_factory=lambda: array("q"))
     codes: list[int] = field(default_factory=list)
     values: list[list[Values]] = field(init=False)
-    _unchanged: int = field(init=False)
+    _is_numbers: bool = field(init=False)
+    _wholes_unchanged: range = field(init=False)
 
     def __post_init__(self) -> None:
         self.values = [[] for _ in (*self.fields, *self.copies)]
         is_single = self.is_kept and len(self.values) == len(self.fields) == 1
-        self._unchanged = longest_unchanged(self.fields[0]) if is_single else -1
+        self.unchanged = longest_unchanged(self.fields[0]) if is_single else -1
+        self._is_numbers = is_single and self.fields[0].type in _NUMBERS
+        self._wholes_unchanged = wholes_unchanged(self.fields[0]) if self._is_numbers else range(0)
 
-    def read_text(self, text: str) -> bool:
-        """As `read`, for one text."""
-        if len(text) > self._unchanged:
-            return self.read((text,))
-        self.values[0].append((text,))
-        return True
-
-    def read(self, raws: Sequence[Any]) -> bool:
-        """Keep the typed values of some JSON values, if there are any; whether there are.
+    def read(self, raws: Sequence[Any], code: int) -> bool:
+        """Keep the typed values of some JSON values under a code, if there are any; whether there are.
 
         Raises:
             Malformed: one does not fit.
@@ -75,9 +80,27 @@ class Leaf:
         found = [*(own if self.is_kept else [() for _ in own]), *(_read(field, copied) for field in self.copies)]
         if not any(found):
             return False
+        self.codes.append(code)
         for known, values in zip(self.values, found, strict=True):
             known.append(values)
         return True
+
+    def read_one(self, raw: Any, code: int) -> bool:
+        """As `read`, for one value that is no array."""
+        if not self._is_numbers:
+            return self.read((raw,), code)
+        number = raw if raw.__class__ is int and raw in self._wholes_unchanged else read_value(self.fields[0], raw)
+        if number is None:
+            return False
+        self.number_codes.append(code)
+        self.numbers.append(int(number))
+        return True
+
+    def remember(self, known: dict[Any, int], raw: Any, code: int) -> None:
+        """Remember the code of a value; of numbers, only the latest."""
+        if self._is_numbers and len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[raw] = code
 
 
 def _read(field: Field, raws: Sequence[Any]) -> Values:
@@ -87,6 +110,23 @@ def _read(field: Field, raws: Sequence[Any]) -> Values:
         if value is not None:
             values.append(value)
     return tuple(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Rows that were taken.
+
+    Attributes:
+        codes: all codes of all rows, in the order written.
+        lengths: how many of them each row has.
+        known: all codes are below.
+        bundles: the codes that a bundle stands for; none of them is a bundle.
+    """
+
+    codes: npt.NDArray[np.uint32]
+    lengths: npt.NDArray[np.uint32]
+    known: int
+    bundles: dict[int, tuple[int, ...]]
 
 
 class EncodedRows:
@@ -102,8 +142,9 @@ class EncodedRows:
         self.size = 0
         self.known = 1
         self.pending: list[int] = []
-        self._chunks: list[_Numbers] = []
-        self._lengths: list[int] = []
+        self._bundles: dict[int, tuple[int, ...]] = {}
+        self._codes = array("I")
+        self._lengths = array("I")
         self._start = 0
 
     def code(self, leaf: Leaf, raws: Sequence[Any]) -> int:
@@ -112,110 +153,56 @@ class EncodedRows:
         Raises:
             Malformed: one does not fit.
         """
-        return self._next(leaf) if leaf.read(raws) else NOTHING
+        return self._next() if leaf.read(raws, self.known) else NOTHING
 
-    def code_text(self, leaf: Leaf, text: str) -> int:
-        """As `code`, for one text; the leaf remembers it."""
-        code = leaf.texts[text] = self._next(leaf) if leaf.read_text(text) else NOTHING
+    def code_one(self, leaf: Leaf, known: dict[Any, int], name: Any, raw: Any) -> int:
+        """As `code`, for one value that is no array; the leaf remembers it, where it is known by a name."""
+        code = self._next() if leaf.read_one(raw, self.known) else NOTHING
+        leaf.remember(known, name, code)
         return code
 
-    def _next(self, leaf: Leaf) -> int:
+    def code_text(self, leaf: Leaf, text: str) -> int:
+        """As `code_one`, for a text."""
+        if len(text) > leaf.unchanged:
+            return self.code_one(leaf, leaf.texts, text, text)
+        code = leaf.texts[text] = self.known
+        self.known += 1
+        return code
+
+    def bundle(self, codes: Sequence[int]) -> int:
+        """One code for several."""
+        bundles = self._bundles
+        plain = tuple(each for code in codes if code for each in bundles.get(code, (code,)))
+        if len(plain) < 2:  # noqa: PLR2004 - is no bundle
+            return plain[0] if plain else NOTHING
+        code = self._next()
+        bundles[code] = plain
+        return code
+
+    def _next(self) -> int:
         code = self.known
         self.known += 1
-        leaf.codes.append(code)
         return code
 
     def keep_row(self) -> None:
         """The pending codes are a row."""
-        self._lengths.append(len(self.pending) - self._start)
+        end = len(self.pending)
+        self._lengths.append(end - self._start)
+        self._start = end
         self.size += 1
-        if len(self.pending) >= _CHUNK:
-            self._chunks.append(np.frombuffer(array("I", self.pending), np.uintc))
+        if end >= _CHUNK:
+            self._codes.extend(self.pending)
             self.pending.clear()
-        self._start = len(self.pending)
+            self._start = 0
 
     def drop_row(self) -> None:
         """The pending codes are forgotten."""
         del self.pending[self._start :]
 
-    def columns(self, leaves: Sequence[Leaf]) -> dict[str, Column]:
-        """The columns of the fields that any row has values in."""
-        codes = np.concatenate([*self._chunks, np.array(self.pending[: self._start], np.uint32)])
-        rows = np.repeat(np.arange(self.size, dtype=np.uint32), np.array(self._lengths, np.int64))
-        # Numbers of sixteen bits are sorted by their digits, several times faster than longer ones.
-        owners = np.full(self.known, len(leaves), np.uint16 if len(leaves) < 1 << 16 else np.uint32)
-        for number, leaf in enumerate(leaves):
-            owners[leaf.codes] = number
-        # Codes of one leaf side by side, in the order of rows.
-        owned = owners[codes]
-        order = np.argsort(owned, kind="stable")
-        limits = np.searchsorted(owned[order], np.arange(len(leaves) + 1))
-        parts: dict[str, list[_Part]] = {}
-        for number, leaf in enumerate(leaves):
-            mine = order[limits[number] : limits[number + 1]]
-            if len(mine):
-                for place, target in enumerate((*leaf.fields, *leaf.copies)):
-                    parts.setdefault(target.name, []).append(_Part(leaf, place, mine))
-        cells = _Cells(self.size, self.known, codes, rows)
-        columns = {name: cells.column(found) for name, found in parts.items()}
-        return {name: column for name, column in columns.items() if len(column.dictionary) > 1}
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one leaf gives a column.
-
-    Attributes:
-        leaf: the leaf.
-        place: which of its fields and copies the column is of.
-        cells: where its codes are.
-    """
-
-    leaf: Leaf
-    place: int
-    cells: npt.NDArray[np.intp]
-
-
-class _Cells:
-    """All codes of all rows, in the order written."""
-
-    def __init__(self, size: int, known: int, codes: _Numbers, rows: _Numbers) -> None:
-        self._size = size
-        self._codes = codes
-        self._rows = rows
-        self._entries = np.zeros(known, np.uint32)
-
-    def column(self, parts: Sequence[_Part]) -> Column:
-        dictionary = _Dictionary()
-        dense = np.zeros(self._size, np.uint32)
-        cells = np.sort(np.concatenate([part.cells for part in parts])) if len(parts) > 1 else parts[0].cells
-        for part in parts:
-            self._entries[part.leaf.codes] = [dictionary.entry(values) for values in part.leaf.values[part.place]]
-        rows, entries_of_cells = self._rows[cells], self._entries[self._codes[cells]]
-        has_values = entries_of_cells != ABSENT
-        rows, entries_of_cells = rows[has_values], entries_of_cells[has_values]
-        dense[rows] = entries_of_cells
-        repeated = np.flatnonzero(rows[1:] == rows[:-1])
-        for row in np.unique(rows[repeated]).tolist():
-            first, end = np.searchsorted(rows, [row, row + 1])
-            dense[row] = dictionary.joined(entries_of_cells[first:end].tolist())
-        return Column(dense.astype(code_type(len(dictionary.values))), dictionary.values)
-
-
-class _Dictionary:
-    """The distinct values of a column."""
-
-    def __init__(self) -> None:
-        self.values: list[Values] = [()]
-        self._entries: dict[Hashable, int] = {(): ABSENT}
-
-    def entry(self, values: Values) -> int:
-        """The place of these values."""
-        found = self._entries.setdefault(told_apart(values), len(self.values))
-        if found == len(self.values):
-            self.values.append(values)
-        return found
-
-    def joined(self, entries: Sequence[int]) -> int:
-        """The place of the values of several entries together."""
-        return self.entry(tuple(value for entry in entries for value in self.values[entry]))
+    def taken(self) -> Taken:
+        """The rows so far."""
+        codes = array("I", self._codes)
+        codes.extend(self.pending[: self._start])
+        return Taken(
+            np.frombuffer(codes, np.uint32), np.array(self._lengths, np.uint32), self.known, dict(self._bundles)
+        )

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from lolbin_rules.dsl.additions import Additions
+from lolbin_rules.dsl.cells import columns_of
 from lolbin_rules.dsl.column import Column
 from lolbin_rules.dsl.encoded import EncodedRows, Leaf
 from lolbin_rules.dsl.keys import path_of
@@ -60,7 +61,7 @@ class Indexer:
 
     def columns(self) -> dict[str, Column]:
         """The columns of the fields that any row has values in, by full name."""
-        columns = self._rows.columns(self._plans.leaves)
+        columns = columns_of(self._rows.taken(), self._plans.leaves)
         for name, found in self._tree.fields.items():
             if found.constant is not None and self.size:
                 columns[name] = Column.of([(found.constant,)] * self.size)
@@ -68,7 +69,7 @@ class Indexer:
 
     def _begin(self) -> None:
         self._rows = EncodedRows()
-        self._append, self._extend = self._rows.pending.append, self._rows.pending.extend
+        self._append = self._rows.pending.append
         self._plans = Plans(self._tree, self._additions)
         self._root = Place(self._tree.root)
 
@@ -108,13 +109,13 @@ class Indexer:
         if shape.fetch is not None:
             texts = shape.fetch(source)
             try:
-                codes = shape.known.get(texts)
+                code = shape.known.get(texts)
             except TypeError:  # there is an array or an object among them
-                codes = None
-            if codes is None:
+                code = None
+            if code is None:
                 self._take_texts(place, shape, texts)
             else:
-                self._extend(codes)
+                self._append(code)
         if others:
             self._take_others(place, others, source)
         if shape.fetch_steady is not None:
@@ -156,7 +157,7 @@ class Indexer:
             self._take_values(place, key, leaf, value)
             is_text = is_text and value.__class__ is str
         if is_text:
-            shape.keep(texts, self._rows.pending[start:])
+            shape.keep(texts, self._rows.bundle(self._rows.pending[start:]))
 
     def _take_recurring(self, place: Place, shape: Shape, values: tuple[Any, ...]) -> None:
         """Take the values that are steady all at once, if they were met before."""
@@ -164,16 +165,16 @@ class Indexer:
             text = orjson.dumps(values)
         except TypeError:  # there is something that no text in JSON says
             text = _NULL
-        codes = shape.recurring.get(text)
-        if codes is not None:
-            self._extend(codes)
+        code = shape.recurring.get(text)
+        if code is not None:
+            self._append(code)
             return
         start = len(self._rows.pending)
         for (key, plan), value in zip(shape.steady, values, strict=False):
             self._take_planned(place, key, plan, value)
         # Infinity is null in JSON as well; and what is new in the mapping has no codes yet.
         if len(text) <= _LONGEST_STEADY and _NULL not in text and not self._additions.are_open:
-            shape.keep_steady(text, self._rows.pending[start:])
+            shape.keep_steady(text, self._rows.bundle(self._rows.pending[start:]))
 
     def _take_planned(self, place: Place, key: str, plan: Plan, value: Any) -> None:
         if isinstance(plan, Leaf):
@@ -201,7 +202,7 @@ class Indexer:
         elif value.__class__ is int:
             code = leaf.wholes.get(value)
             if code is None:
-                code = leaf.wholes[value] = self._rows.code(leaf, (value,))
+                code = self._rows.code_one(leaf, leaf.wholes, value, value)
             self._append(code)
         elif isinstance(value, list):
             self._take_array(place, key, leaf, value)
@@ -210,7 +211,7 @@ class Indexer:
             known = (value.__class__, value or repr(value))
             code = leaf.others.get(known)
             if code is None:
-                code = leaf.others[known] = self._rows.code(leaf, (value,))
+                code = self._rows.code_one(leaf, leaf.others, known, value)
             self._append(code)
         elif place.mapped.has_subobjects:
             raise Malformed(place.mapped.full_name(key), "it is mapped as a field, and an object is none")

@@ -75,23 +75,23 @@ class Shape:
     """How documents with certain keys are taken.
 
     Attributes:
-        known: texts of the leaves -> their codes.
+        known: texts of the leaves -> the code of all of them.
         others: keys with other values than texts, or with ever new ones.
         objects: keys with objects.
         leaves: keys with texts that repeat themselves.
         fetch: the values of those (of a single one, twice).
         steady: those of the objects that are the same as before in most documents.
-        recurring: JSON of the steady objects -> the codes of everything in them.
+        recurring: JSON of the steady objects -> the code of everything in them.
         fetch_steady: those objects (a single one, twice).
     """
 
-    known: dict[Any, Sequence[int]]
+    known: dict[Any, int]
     others: list[tuple[str, Leaf]]
     objects: list[tuple[str, Place]]
     leaves: list[tuple[str, Leaf]] = field(default_factory=list)
     fetch: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
     steady: list[tuple[str, Place | Leaf]] = field(default_factory=list)
-    recurring: dict[bytes, Sequence[int]] = field(default_factory=dict)
+    recurring: dict[bytes, int] = field(default_factory=dict)
     fetch_steady: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
 
     def set_leaves(self, leaves: list[tuple[str, Leaf]]) -> None:
@@ -101,9 +101,9 @@ class Shape:
         self.leaves = leaves
         self.fetch = itemgetter(*keys, keys[0]) if len(keys) == 1 else itemgetter(*keys) if keys else None
 
-    def keep(self, texts: tuple[Any, ...], codes: Sequence[int]) -> None:
-        """Remember the codes of some texts; where they are too many, take the most varied fields by themselves."""
-        self.known[texts] = codes
+    def keep(self, texts: tuple[Any, ...], code: int) -> None:
+        """Remember the code of some texts; where they are too many, take the most varied fields by themselves."""
+        self.known[texts] = code
         if len(self.known) < _MOST_KNOWN:
             return
         distinct = [len(set(column)) for column in zip(*self.known, strict=True)]
@@ -119,9 +119,9 @@ class Shape:
         self.steady = steady
         self.fetch_steady = itemgetter(*keys, keys[0]) if len(keys) == 1 else itemgetter(*keys) if keys else None
 
-    def keep_steady(self, text: bytes, codes: Sequence[int]) -> None:
-        """Remember the codes of some objects and arrays; where they are too many, the most varied are not steady."""
-        self.recurring[text] = codes
+    def keep_steady(self, text: bytes, code: int) -> None:
+        """Remember the code of some objects and arrays; where they are too many, the most varied are not steady."""
+        self.recurring[text] = code
         if len(self.recurring) < _MOST_KNOWN:
             return
         columns = zip(*map(orjson.loads, self.recurring), strict=True)

@@ -11,11 +11,20 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from lolbin_rules.dsl.addresses import parse_address
-from lolbin_rules.dsl.dates import parse_date, parse_nanos
+from lolbin_rules.dsl.dates import DEFAULT_FORMATS, parse_date, parse_nanos
 from lolbin_rules.dsl.field import Field, Value
 from lolbin_rules.dsl.numerals import MOST_64_BITS, parse_double, parse_float, parse_half_float, parse_long
 
-__all__ = ["READ_TYPES", "Malformed", "flattened", "json_text", "longest_unchanged", "lowercase", "read_value"]
+__all__ = [
+    "READ_TYPES",
+    "Malformed",
+    "flattened",
+    "json_text",
+    "longest_unchanged",
+    "lowercase",
+    "read_value",
+    "wholes_unchanged",
+]
 
 
 class Malformed(Exception):  # noqa: N818 - it says what the document is
@@ -226,6 +235,15 @@ def longest_unchanged(field: Field) -> int:
         return -1
     longest = _LONGEST_TERM if field.ignore_above is None else min(field.ignore_above * 2, _LONGEST_TERM)
     return longest // _MOST_BYTES
+
+
+def wholes_unchanged(field: Field) -> range:
+    """The whole numbers that are the field's value as they are, without a look at them."""
+    if field.type in _BITS:
+        most = 2 ** _BITS[field.type]
+        return range(-most, most)
+    # What has four digits at most may be a year.
+    return range(10_000, MOST_64_BITS) if field.type == "date" and field.formats == DEFAULT_FORMATS else range(0)
 
 
 def read_value(field: Field, raw: Any) -> Value | None:

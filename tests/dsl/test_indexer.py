@@ -207,6 +207,56 @@ def test_equal_numbers_are_different_values() -> None:
     assert [row["k"] for row in rows_of(indexer)] == [*texts, ("0",), ("-0.0",), ("false",), ("0.0",)]
 
 
+def test_numbers_that_are_ever_new() -> None:
+    """More numbers than are remembered, as numbers and texts, one or several; those of refused documents are gone."""
+    inner = {"properties": {"n": {"type": "long"}}}
+    kinds = {"all": "long", "n": "long", "d": "date", "s": "short", "copied": "long"}
+    properties: dict[str, Any] = {name: {"type": kind} for name, kind in kinds.items()} | {"o": inner}
+    properties["from"] = {"type": "integer", "copy_to": "copied"}
+    mapping = IndexMapping({"properties": properties})
+    indexer, reader = Indexer(mapping), Reader(mapping, [*kinds, "from", "o.n"])
+    kept = []
+    for number in range(10_000):
+        source: dict[str, Any] = {"all": number, "n": number * 10**12, "d": 1_600_000_000_000 + number}
+        source["s"] = number % 7
+        match number % 1000:
+            case 1:
+                source |= {"n": [number, -number], "d": ["2020", number], "from": number, "copied": [number, "5"]}
+            case 2:
+                source |= {"n": str(number), "d": "2024-05-01T00:00:00.123Z", "from": 2.5, "s": None}
+            case 3:
+                source |= {"o": [{"n": number}, {"n": [7, number]}, {"n": 7}], "d": 2024, "copied": 1}
+            case 4:
+                source["s"] = 2**15
+        if taken(indexer, source):
+            kept.append(source)
+    assert len(kept) == 9_990
+    assert rows_of(indexer) == [reader.read(source) for source in kept]
+    assert list(indexer.columns()["all"].dictionary)[1:] == [(source["all"],) for source in kept]
+
+
+def test_values_of_one_field_that_are_kept_in_different_ways() -> None:
+    """Short texts, texts longer than what is kept, values that another field brings, arrays of objects that recur."""
+    short = {"type": "keyword", "ignore_above": 30}
+    properties = {"k": short, "n": {"type": "long"}, "c": {"type": "keyword", "copy_to": "k"}}
+    properties |= {"alone": short, "m": {"type": "integer", "copy_to": "n"}}
+    mapping = IndexMapping({"properties": {**properties, "o": {"properties": properties}}})
+    indexer, reader = Indexer(mapping), Reader(mapping, [*properties, *(f"o.{name}" for name in properties)])
+    texts = ["", "a", "b", "x" * 15, "x" * 16, "x" * 30, "x" * 31, "\U0001f600" * 15, "\U0001f600" * 16]
+    sources: list[dict[str, Any]] = [
+        {"k": text, "alone": text, "n": number % 7, "o": [{"k": "a", "c": "b", "n": 3}, {"k": ["b", "a"]}]}
+        for number in range(100)
+        for text in texts
+    ]
+    sources += [{"c": text, "m": number, "n": 2} for number in range(3) for text in texts]
+    for source in sources:
+        indexer.add(source)
+    assert rows_of(indexer) == [reader.read(source) for source in sources]
+    columns = indexer.columns()
+    assert all(len(set(column.dictionary)) == len(column.dictionary) for column in columns.values())
+    assert set(columns["alone"].dictionary) == {(), *((text,) for text in texts if len(text.encode("utf-16-le")) <= 60)}
+
+
 def test_a_refused_document_leaves_no_trace() -> None:
     """Neither a row, nor a field, nor a part of one, and what it would have mapped can be mapped otherwise."""
     mapping = IndexMapping({"properties": {"n": {"type": "long"}}})
