@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import orjson
 
@@ -86,13 +86,9 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-class _Kept(NamedTuple):
-    """What is kept of an event until it is written; what its text says is let go as soon as it is read."""
-
-    index: str  # type: ignore[assignment] # what the method of that name finds is asked of nobody
-    id: str
-    raw: bytes
-    place: str
+_Kept: TypeAlias = tuple[str, str, bytes, str]
+"""What is kept of an event until it is written: its index, id, text and place. What the text says is let go as soon as
+it is read. A plain tuple, as there are many."""
 
 
 def _write(rest: Iterator[Event | Broken], store: EventStore, intake: Intake) -> bool:
@@ -107,21 +103,23 @@ def _write(rest: Iterator[Event | Broken], store: EventStore, intake: Intake) ->
                 intake.refuse(each)
                 faults += 1
             else:
-                kept.append(_Kept(each.index, each.id, each.raw, each.place))
-                yield each.index, each.id, each.raw, each.source
+                index, name, raw = each.index, each.id, each.raw
+                kept.append((index, name, raw, each.place))
+                yield index, name, raw, each.source
 
     taken: list[_Kept] = []
     for event, outcome in zip(kept, store.ingest(events()), strict=True):
+        index, _, _, place = event
         match outcome.verdict:
             case Verdict.CREATED:
                 intake.taken += 1
-                intake.indices.add(event.index)
+                intake.indices.add(index)
             case Verdict.REJECTED:
-                intake.refuse(Broken(event.place, outcome.reason))
+                intake.refuse(Broken(place, outcome.reason))
             case Verdict.EXISTS:
                 taken.append(event)
             case _:
-                raise StoreUnavailable(f"{event.place} could not be stored: {outcome.reason}")
+                raise StoreUnavailable(f"{place} could not be stored: {outcome.reason}")
     if taken:
         _tell_apart(taken, store, intake)
     return bool(kept or faults)
@@ -129,24 +127,26 @@ def _write(rest: Iterator[Event | Broken], store: EventStore, intake: Intake) ->
 
 def _tell_apart(events: Sequence[_Kept], store: EventStore, intake: Intake) -> None:
     """Events whose id is taken: by themselves, or by others of the same name, beside which they are kept."""
-    namesakes = []
-    for event, stored in zip(events, store.get([Key(event.index, event.id) for event in events]), strict=True):
-        intake.indices.add(event.index)
-        if stored is None or stored.source == orjson.loads(event.raw):
+    namesakes: list[tuple[Document, str]] = []
+    found = store.get([Key(index, name) for index, name, _, _ in events])
+    for (index, name, raw, place), stored in zip(events, found, strict=True):
+        intake.indices.add(index)
+        source = orjson.loads(raw)
+        if stored is None or stored.source == source:
             intake.known += 1
         else:
-            namesakes.append(event)
-    outcomes = store.create([Document(Key(each.index, _own_id(each)), orjson.loads(each.raw)) for each in namesakes])
-    for event, outcome in zip(namesakes, outcomes, strict=True):
+            namesakes.append((Document(Key(index, _own_id(name, raw)), source), place))
+    outcomes = store.create([document for document, _ in namesakes])
+    for (_, place), outcome in zip(namesakes, outcomes, strict=True):
         if outcome.verdict is Verdict.CREATED:
             intake.taken += 1
             intake.namesakes += 1
         elif outcome.verdict is Verdict.EXISTS:
             intake.known += 1
         else:
-            intake.refuse(Broken(event.place, outcome.reason))
+            intake.refuse(Broken(place, outcome.reason))
 
 
-def _own_id(event: _Kept) -> str:
+def _own_id(name: str, raw: bytes) -> str:
     """An id for an event whose own is another one's: made of its text, so that it is the same whenever it is read."""
-    return f"{event.id}~{hashlib.sha256(event.raw).hexdigest()[:16]}"
+    return f"{name}~{hashlib.sha256(raw).hexdigest()[:16]}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lolbin_rules.store.embedded import EmbeddedStore, rows, scan, seal, search
+from lolbin_rules.store.embedded import EmbeddedStore, growth, rows, scan, seal, search
 from lolbin_rules.store.port import Document, IndexTemplate, Key, Put, Query, Scan, Seen
 from store.bench import ALL, Bench, hits_of, verdicts
 from store.conftest import SMALL, open_embedded
@@ -266,6 +266,30 @@ def test_stores_that_take_turns_number_documents_without_gaps(folder: Path, smal
 
 
 @pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("signs", [8, growth._SIGNS])
+def test_ids_are_known_whoever_has_written_them(folder: Path, signs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id is taken once: before, by another store, by this one, or twice at once; also where all look alike."""
+    monkeypatch.setattr(growth, "_SIGNS", signs)
+    stores = [open_embedded(folder), open_embedded(folder)]
+    documents = [Document(Key("t-ids", str(number)), {"n": number}) for number in range(100)]
+    assert verdicts(stores[0].create(documents[:15])) == ["created"] * 15
+    assert verdicts(stores[0].create(documents[10:20])) == ["exists"] * 5 + ["created"] * 5
+    assert verdicts(stores[1].create(documents[10:40])) == ["exists"] * 10 + ["created"] * 20
+    assert verdicts(stores[0].create(documents[:50])) == ["exists"] * 40 + ["created"] * 10
+    assert verdicts(stores[0].create([*documents[45:60], *documents[55:70]])) == [
+        *["exists"] * 5,
+        *["created"] * 10,
+        *["exists"] * 5,
+        *["created"] * 10,
+    ]
+    (stored,) = stores[0].get([Key("t-ids", "99")])
+    assert stored is None
+    assert verdicts(stores[0].put([Put(documents[99], None)])) == ["created"]
+    assert verdicts(stores[0].create(documents)) == ["exists"] * 70 + ["created"] * 29 + ["exists"]
+    for store in stores:
+        store.close()
+
+
 def test_old_documents_are_removed(small: Bench) -> None:
     """Before the moment goes, at the moment stays; one with a later time stays, and so does one without any."""
     index = small.index("old")

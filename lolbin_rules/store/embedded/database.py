@@ -43,7 +43,8 @@ _CHECKPOINT_BYTES = 32 << 20
 _LONGEST_LOG_BYTES = 256 << 20
 _TRANSACTION_BYTES = 64 << 10
 """What a small transaction adds to the log, about."""
-_CACHE_KIB = 65_536
+_CACHE_KIB = 32_768
+"""Of the writer. Twice as much was no faster, at half a million documents with ids by chance."""
 _MOST_IDLE = 8
 
 

@@ -47,7 +47,7 @@ class Writer:
 
     def ingest(self, events: Iterable[Event]) -> list[Outcome]:
         """See `EmbeddedStore.ingest`."""
-        return self._write(Write(*event) for event in events)
+        return self._write((*event, None) for event in events)
 
     def _write_all(self, documents: Sequence[tuple[Document, Put | None]]) -> list[Outcome]:
         outcomes = self._write(_prepared(document, put) for document, put in documents)
@@ -80,7 +80,7 @@ def _prepared(document: Document, put: Put | None) -> Write | Outcome:
     except (TypeError, ValueError) as error:
         return Outcome(Verdict.REJECTED, f"The document cannot be written as JSON: {error}")
     # What is kept is what JSON makes of it: tuples are lists, dates are text.
-    return Write(document.key.index, document.key.id, raw, orjson.loads(raw), put)
+    return document.key.index, document.key.id, raw, orjson.loads(raw), put
 
 
 def get(

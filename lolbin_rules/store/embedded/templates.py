@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -65,12 +66,13 @@ def make_index(connection: sqlite3.Connection, name: str) -> int:
     """
     check_index_name(name)
     found = [
-        orjson.loads(body)
+        body
         for patterns, body in connection.execute("SELECT patterns, body FROM templates")
         if any(is_match(name, pattern) for pattern in orjson.loads(patterns))
     ]
-    body = found[0] if found else {}
-    shards = _understand(body)
+    text = found[0] if found else "{}"
+    shards = _understood(text)
+    body = orjson.loads(text)
     for alias in body.get("aliases", {}):
         if connection.execute("SELECT 1 FROM indices WHERE name = ?", (alias,)).fetchone():
             raise StoreRejected(f'"{name}" cannot be made: its alias "{alias}" is the name of an index. Rename one.')
@@ -85,6 +87,12 @@ def make_index(connection: sqlite3.Connection, name: str) -> int:
         "INSERT INTO shards VALUES (?, ?, ?, 0)", [(index_id, number, uuid.uuid4().hex) for number in range(shards)]
     )
     return index_id
+
+
+@lru_cache(maxsize=16)
+def _understood(body: str) -> int:
+    """As `_understand`: indices that are made after one template need not wait for it each."""
+    return _understand(orjson.loads(body))
 
 
 def _understand(body: Mapping[str, Any]) -> int:

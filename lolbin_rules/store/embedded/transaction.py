@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -34,22 +34,9 @@ _UPDATED = Outcome(Verdict.UPDATED)
 _EXISTS = Outcome(Verdict.EXISTS, "the id is taken")
 
 
-class Write(NamedTuple):
-    """One document on its way.
-
-    Attributes:
-        where: the name of its index, or an alias.
-        id: its id.
-        raw: its source as JSON.
-        source: what that says.
-        put: how it was seen, if this is a `put`.
-    """
-
-    where: str
-    id: str
-    raw: bytes
-    source: Mapping[str, Any]
-    put: Put | None = None
+Write: TypeAlias = tuple[str, str, bytes, Mapping[str, Any], Put | None]
+"""One document on its way: the name of its index, or an alias; its id; its source as JSON, and what that says; and how
+it was seen, if this is a `put`. A plain tuple, as there are many."""
 
 
 class Transaction:
@@ -76,6 +63,8 @@ class Transaction:
         self._by_name: dict[str, Growth | Outcome] = {}
         self._used: dict[int, Growth] = {}
         self._rows: list[tuple[Any, ...]] = []
+        self._asked: dict[int, list[str]] = {}
+        """Ids of documents on their way that may be there, by index."""
         self._taken: set[tuple[int, str]] = set()
         """Index and id of documents that are there, as far as was asked, or will be."""
 
@@ -85,7 +74,9 @@ class Transaction:
             batch = list(islice(writes, _BATCH))
             if not batch:
                 break
-            self._take_all([self._target(write) for write in batch])
+            targets = [self._target(write) for write in batch]
+            self._look_up()
+            self.outcomes += [each if isinstance(each, Outcome) else self._take(*each) for each in targets]
         self._insert()
         for growth in self._used.values():
             growth.save(self._connection)
@@ -96,57 +87,60 @@ class Transaction:
         """A document and the index that it is for; or its outcome, if that is certain."""
         if isinstance(write, Outcome):
             return write
-        problem = _problem(write.id)
+        where, name, raw, _, _ = write
+        problem = _problem(name)
         if problem is not None:
-            return Outcome(Verdict.REJECTED, f"The id {write.id!r} cannot be written: {problem}. Choose another id.")
-        if len(write.raw) > _LONGEST_SOURCE:
-            return Outcome(Verdict.REJECTED, f"{write.where}/{write.id} has {len(write.raw)} bytes. Write less in one.")
-        growth = self._by_name.get(write.where) or self._open(write.where)
-        return growth if isinstance(growth, Outcome) else (write, growth)
+            return Outcome(Verdict.REJECTED, f"The id {name!r} cannot be written: {problem}. Choose another id.")
+        if len(raw) > _LONGEST_SOURCE:
+            return Outcome(Verdict.REJECTED, f"{where}/{name} has {len(raw)} bytes. Write less in one.")
+        growth = self._by_name.get(where) or self._open(where)
+        if isinstance(growth, Outcome):
+            return growth
+        if not growth.is_new(name):
+            self._asked.setdefault(growth.index_id, []).append(name)
+        return write, growth
 
-    def _take_all(self, batch: Sequence[tuple[Write, Growth] | Outcome]) -> None:
-        asked: dict[int, list[str]] = {}
-        for each in batch:
-            if isinstance(each, tuple):
-                write, growth = each
-                asked.setdefault(growth.index_id, []).append(write.id)
-        for index_id, ids in asked.items():
+    def _look_up(self) -> None:
+        """See which of the ids that may be taken are."""
+        for index_id, ids in self._asked.items():
             found = self._connection.execute(
                 "SELECT index_id, id FROM documents WHERE index_id = ? AND id IN (SELECT value FROM json_each(?))",
                 (index_id, orjson.dumps(ids).decode()),
             )
             self._taken.update(found)
-        self.outcomes += [self._take(*each) if isinstance(each, tuple) else each for each in batch]
+        self._asked.clear()
 
-    def _take(self, write: Write, target: Growth) -> Outcome:
+    def _take(self, write: Write, growth: Growth) -> Outcome:
+        _, name, raw, source, put = write
         try:
-            if write.put is not None:
-                return self._put(target, write, write.put)
-            address = (target.index_id, write.id)
+            if put is not None:
+                return self._put(growth, write, put)
+            address = growth.index_id, name
             if address in self._taken:
                 return _EXISTS
-            self._rows.append(target.row(write.id, write.raw, write.source))
+            self._rows.append(growth.row(name, raw, source))
         except (Malformed, StoreRejected) as error:
             return Outcome(Verdict.REJECTED, str(error))
         self._taken.add(address)
-        self.size += len(write.raw)
+        self.size += len(raw)
         return _CREATED
 
     def _put(self, growth: Growth, write: Write, put: Put) -> Outcome:
+        _, name, raw, source, _ = write
         there = self._connection.execute(
             "SELECT seq, seq_no, length(source) FROM documents WHERE index_id = ? AND id = ?",
-            (growth.index_id, write.id),
+            (growth.index_id, name),
         ).fetchone()
         seen = Seen(there[1], PRIMARY_TERM) if there else None
         if seen != put.seen:
             return Outcome(Verdict.CONFLICT, f"it is in the state {seen}" if seen else "it is not there")
-        self.size += len(write.raw)
+        self.size += len(raw)
         if there is None:
-            self._rows.append(growth.row(write.id, write.raw, write.source))
+            self._rows.append(growth.row(name, raw, source))
             self._insert()  # the next one may be for the same id
             return _CREATED
         seq, _, size = there
-        changed = growth.changed_row(write.id, write.raw, write.source, size)
+        changed = growth.changed_row(name, raw, source, size)
         self._connection.execute(
             "UPDATE documents SET seq_no = ?, time = ?, latest = ?, source = ? WHERE seq = ?", (*changed, seq)
         )
