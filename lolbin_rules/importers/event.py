@@ -55,12 +55,11 @@ Found: TypeAlias = Iterator[Event | Broken]
 
 def stable_id(*parts: str | bytes) -> str:
     """An `_id` for what has none: the same for the same parts."""
-    digest = hashlib.blake2b(digest_size=16)
+    data: list[bytes] = []
     for part in parts:
-        data = part.encode(errors="surrogatepass") if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.hexdigest()
+        raw = part.encode(errors="surrogatepass") if isinstance(part, str) else part
+        data += len(raw).to_bytes(8, "big"), raw
+    return hashlib.blake2b(b"".join(data), digest_size=16).hexdigest()
 
 
 def document_id(value: Any) -> str | None:

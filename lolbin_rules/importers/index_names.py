@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from lolbin_rules.alert.source import first
@@ -63,14 +64,25 @@ def index_of(source: Mapping[str, Any]) -> str:
     event = source.get("event")
     if isinstance(event, dict) and "dataset" not in event and event.get("module", ENDPOINT) != ENDPOINT:
         return DEFAULT_INDEX  # what Winlogbeat writes: nearly all there is, so found without a search
-    dataset = _text(source, "event.dataset")
+    return _index_of_event(*(_text(source, f"event.{part}") for part in ("dataset", "module", "category")))
+
+
+@lru_cache(maxsize=4096)
+def _index_of_event(dataset: str, module: str, category: str) -> str:
     if dataset.startswith(f"{ENDPOINT}."):
         return legal_index(f"logs-{dataset}-{NAMESPACE}")
-    if _text(source, "event.module") == ENDPOINT:
-        return legal_index(f"logs-{ENDPOINT}.events.{_text(source, 'event.category') or 'other'}-{NAMESPACE}")
+    if module == ENDPOINT:
+        return legal_index(f"logs-{ENDPOINT}.events.{category or 'other'}-{NAMESPACE}")
     return DEFAULT_INDEX
 
 
 def _text(source: Mapping[str, Any], field: str) -> str:
+    parent, _, key = field.partition(".")
+    inner = source.get(parent)
+    if field not in source and type(inner) is dict:  # as nearly all have it: found without a search
+        value = inner.get(key)
+        value = value[0] if type(value) is list and len(value) == 1 else value
+        if value is None or type(value) is str:
+            return value or ""
     value = first(source, field)
     return value if isinstance(value, str) else ""
