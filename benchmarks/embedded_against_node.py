@@ -81,7 +81,7 @@ def build(folder: Path, number: int, rows: int) -> None:
         columns = indexer.columns()
         spent["build"] += time.perf_counter() - start
         start = time.perf_counter()
-        write_segment(folder / f"{at:09d}.segment", columns, indexer.size)
+        write_segment(folder / f"{at:09d}.segment", columns.items(), indexer.size)
         spent["write"] += time.perf_counter() - start
         show_progress("segments", at + len(sources), number)
     (folder / "mapping.json").write_bytes(orjson.dumps(mapping.to_json()))

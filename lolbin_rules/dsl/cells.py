@@ -14,21 +14,23 @@ from lolbin_rules.dsl.column import ABSENT, Column, Numbers, code_type, told_apa
 from lolbin_rules.dsl.encoded import NOTHING, Leaf, Taken
 from lolbin_rules.dsl.field import Values
 
-__all__ = ["columns_of"]
+__all__ = ["cut"]
 
 _Places = npt.NDArray[np.intp]
 
 
-def columns_of(taken: Taken, leaves: Sequence[Leaf]) -> dict[str, Column]:
-    """The columns of the fields that any row has values in."""
+def cut(taken: Taken, leaves: Sequence[Leaf]) -> Iterator[tuple[str, Column]]:
+    """The columns of the fields that any row has values in, by name; each is made when it is asked for."""
     cells = _Cells(taken, leaves)
     parts: dict[str, list[_Part]] = {}
     for number, leaf in enumerate(leaves):
         if cells.has(number):
             for place, target in enumerate((*leaf.fields, *leaf.copies)):
                 parts.setdefault(target.name, []).append(_Part(number, leaf, place))
-    columns = {name: cells.column(found) for name, found in parts.items()}
-    return {name: column for name, column in columns.items() if len(column.dictionary) > 1}
+    for name, found in parts.items():
+        column = cells.column(found)
+        if len(column.dictionary) > 1:
+            yield name, column
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class _Cells:
                 self._groups_of.setdefault(number, []).append(group)
         # Numbers of sixteen bits are sorted by their digits, several times faster than longer ones.
         owned = owners.astype(np.uint16 if last < 1 << 16 else np.uint32)[taken.codes]
-        self._order = np.argsort(owned, kind="stable")
-        self._limits = np.searchsorted(owned[self._order], np.arange(last + 1))
+        self._order = np.argsort(owned, kind="stable").astype(np.uint32)
+        self._limits = np.concatenate([[0], np.bincount(owned, minlength=last).cumsum()])
 
     def has(self, number: int) -> bool:
         """Whether any row has a code of a leaf."""

@@ -57,7 +57,7 @@ class Leaf:
     unchanged: int = field(init=False)
     number_codes: array[int] = field(default_factory=lambda: array("I"))
     numbers: array[int] = field(default_factory=lambda: array("q"))
-    codes: list[int] = field(default_factory=list)
+    codes: array[int] = field(default_factory=lambda: array("I"))
     values: list[list[Values]] = field(init=False)
     _is_numbers: bool = field(init=False)
     _wholes_unchanged: range = field(init=False)
@@ -75,6 +75,10 @@ class Leaf:
         Raises:
             Malformed: one does not fit.
         """
+        if raws and self.unchanged >= 0 and all(raw.__class__ is str and len(raw) <= self.unchanged for raw in raws):
+            self.codes.append(code)
+            self.values[0].append(tuple(raws))  # the tuple itself, if it is one
+            return True
         own = [_read(field, raws) for field in self.fields]
         copied = [raw for raw in raws if raw is not None]
         found = [*(own if self.is_kept else [() for _ in own]), *(_read(field, copied) for field in self.copies)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from lolbin_rules.dsl.additions import Additions
-from lolbin_rules.dsl.cells import columns_of
+from lolbin_rules.dsl.cells import cut
 from lolbin_rules.dsl.column import Column
 from lolbin_rules.dsl.encoded import EncodedRows, Leaf
 from lolbin_rules.dsl.keys import path_of
@@ -61,11 +61,18 @@ class Indexer:
 
     def columns(self) -> dict[str, Column]:
         """The columns of the fields that any row has values in, by full name."""
-        columns = columns_of(self._rows.taken(), self._plans.leaves)
-        for name, found in self._tree.fields.items():
-            if found.constant is not None and self.size:
-                columns[name] = Column.of([(found.constant,)] * self.size)
-        return columns
+        return dict(self.cut())
+
+    def cut(self) -> Iterator[tuple[str, Column]]:
+        """As `columns`, one after the other, so that they need not all be there at once. Take no rows meanwhile."""
+        constants = {
+            name: found.constant for name, found in list(self._tree.fields.items()) if found.constant is not None
+        }
+        for name, column in cut(self._rows.taken(), self._plans.leaves):
+            if name not in constants:
+                yield name, column
+        for name, constant in constants.items() if self.size else ():
+            yield name, Column.of([(constant,)] * self.size)
 
     def _begin(self) -> None:
         self._rows = EncodedRows()
@@ -224,10 +231,11 @@ class Indexer:
             for each in flattened(values):
                 self._take_values(place, key, leaf, each)
             return
-        known = tuple(values) if kinds == {str} else tuple((each.__class__, each or repr(each)) for each in values)
+        is_texts = kinds == {str}
+        known = tuple(values) if is_texts else tuple((each.__class__, each or repr(each)) for each in values)
         code = leaf.others.get(known)
         if code is None:
-            code = leaf.others[known] = self._rows.code(leaf, values)
+            code = leaf.others[known] = self._rows.code(leaf, known if is_texts else values)
         self._append(code)
 
     def _take_spread(self, place: Place, key: str, value: Mapping[str, Any]) -> None:

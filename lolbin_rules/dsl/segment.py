@@ -12,7 +12,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
@@ -159,12 +159,14 @@ class FileSegment:
         return SegmentError(f"{self.path} is no whole segment: {what}. It has to be built again.")
 
 
-def write_segment(path: Path, columns: Mapping[str, Column], size: int, about: Mapping[str, Any] | None = None) -> None:
+def write_segment(
+    path: Path, columns: Iterable[tuple[str, Column]], size: int, about: Mapping[str, Any] | None = None
+) -> None:
     """Write a segment so that the file is either whole and durable or not there (or still the former one).
 
     Args:
         path: where; a file under a temporary name beside it is renamed when it is complete.
-        columns: field -> its column, each of `size` rows; columns without any value are left out.
+        columns: the fields with their columns, each of `size` rows; columns without any value are left out.
         size: the number of rows.
         about: whatever else is to be known of it (JSON), found again in `FileSegment.about`.
     """
@@ -180,9 +182,9 @@ def write_segment(path: Path, columns: Mapping[str, Column], size: int, about: M
     _make_durable(path.parent)
 
 
-def _write(file: BinaryIO, columns: Mapping[str, Column], size: int, about: dict[str, Any]) -> None:
+def _write(file: BinaryIO, columns: Iterable[tuple[str, Column]], size: int, about: dict[str, Any]) -> None:
     stored = {}
-    for field, column in columns.items():
+    for field, column in columns:
         packed = pack(column)
         if packed is not None:
             parts = [(name, _append(file, raw)) for name, raw in packed.parts.items()]

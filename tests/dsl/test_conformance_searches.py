@@ -52,7 +52,7 @@ class Searched:
                 indexer.add(RECORDED["documents"][name])
             segment: Segment = MemorySegment(indexer.columns(), indexer.size)
             if folder:
-                write_segment(folder / str(first), indexer.columns(), indexer.size)
+                write_segment(folder / str(first), indexer.cut(), indexer.size)
                 segment = open_files.enter_context(FileSegment(folder / str(first)))
             self.segments.append((first, segment))
 

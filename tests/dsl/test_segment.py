@@ -33,7 +33,7 @@ SIZE = 4
 def path(tmp_path: Path) -> Path:
     """The file of a segment of all kinds of columns."""
     file = tmp_path / "segment"
-    write_segment(file, {field: Column.of(rows) for field, rows in ROWS.items()}, SIZE, {"first": 7})
+    write_segment(file, [(field, Column.of(rows)) for field, rows in ROWS.items()], SIZE, {"first": 7})
     return file
 
 
@@ -85,7 +85,7 @@ def test_a_column_is_read_once_and_only_when_asked_for(path: Path) -> None:
 def test_a_segment_that_is_replaced_stays_readable(path: Path) -> None:
     """Who has it open reads what was there."""
     with FileSegment(path) as segment:
-        write_segment(path, {"name": Column.of([("z",)])}, 1)
+        write_segment(path, [("name", Column.of([("z",)]))], 1)
         assert values_of(segment.column("name")) == ROWS["name"]
     with FileSegment(path) as segment:
         assert values_of(segment.column("name")) == [("z",)]
@@ -138,7 +138,7 @@ def test_a_failed_write_leaves_the_former_file(path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
-        write_segment(path, {"name": Column.of([("z",)])}, 1)
+        write_segment(path, [("name", Column.of([("z",)]))], 1)
     assert list(path.parent.iterdir()) == [path]
     with FileSegment(path) as segment:
         assert values_of(segment.column("name")) == ROWS["name"]
@@ -147,7 +147,7 @@ def test_a_failed_write_leaves_the_former_file(path: Path, monkeypatch: pytest.M
 def test_mixed_kinds_of_values_are_a_mistake_of_the_caller(tmp_path: Path) -> None:
     """A field has one type."""
     with pytest.raises(TypeError):
-        write_segment(tmp_path / "x", {"f": Column.of([(1,), ("a",)])}, 2)
+        write_segment(tmp_path / "x", [("f", Column.of([(1,), ("a",)]))], 2)
 
 
 @given(
@@ -160,7 +160,7 @@ def test_mixed_kinds_of_values_are_a_mistake_of_the_caller(tmp_path: Path) -> No
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 def test_any_values_survive(tmp_path: Path, rows: list[Values]) -> None:
     """Lone surrogates, empty texts, extreme numbers."""
-    write_segment(tmp_path / "any", {"f": Column.of(rows)}, len(rows))
+    write_segment(tmp_path / "any", [("f", Column.of(rows))], len(rows))
     with FileSegment(tmp_path / "any") as segment:
         assert values_of(segment.column("f")) == (rows if any(rows) else None)
 
@@ -168,7 +168,7 @@ def test_any_values_survive(tmp_path: Path, rows: list[Values]) -> None:
 def test_many_distinct_values_are_small_on_disk(tmp_path: Path) -> None:
     """Ascending timestamps take about two bytes each besides their codes."""
     times = 1_700_000_000_000 + np.arange(50_000, dtype=np.int64) * 37
-    write_segment(tmp_path / "times", {"t": Column.of_numbers(times)}, len(times))
+    write_segment(tmp_path / "times", [("t", Column.of_numbers(times))], len(times))
     assert (tmp_path / "times").stat().st_size < 4 * len(times)
     with FileSegment(tmp_path / "times") as segment:
         column = segment.column("t")

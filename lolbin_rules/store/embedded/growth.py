@@ -9,6 +9,7 @@ import threading
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 from zlib import crc32
 
@@ -98,7 +99,11 @@ class Chunk:
 
     def columns(self) -> dict[str, Column]:
         """The columns by name."""
-        return self.indexer.columns() | self.numbering.columns()
+        return dict(self.cut())
+
+    def cut(self) -> Iterator[tuple[str, Column]]:
+        """The same one after the other, of a chunk that is complete."""
+        return chain(self.indexer.cut(), self.numbering.columns().items())
 
 
 def shard_of(name: str, shards: int) -> int:

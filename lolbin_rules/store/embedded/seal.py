@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -81,8 +81,7 @@ class Sealer:
 
     def seal(self, chunk: Chunk) -> None:
         """Keep the columns of a chunk that was just completed; where that fails, they are built when needed."""
-        columns = chunk.columns()
-        self._keep(chunk.number, chunk.index_uuid, _Columns(columns, chunk.size))
+        self._keep(chunk.number, chunk.index_uuid, chunk.cut(), chunk.size)
 
     def view(
         self, connection: sqlite3.Connection, stretch: Stretch, ids: frozenset[str] | None, deadline: Deadline
@@ -169,7 +168,7 @@ class Sealer:
             held.callback(self._building.release)
             columns = self._as_written(stretch) or _columns(connection, stretch, deadline)
         if stretch.is_complete:
-            self._keep(stretch.chunk, stretch.index.uuid, columns)
+            self._keep(stretch.chunk, stretch.index.uuid, columns.by_name.items(), columns.size, columns.unread)
         else:
             self._remember(stretch, columns.in_memory())
         return columns.in_memory()
@@ -179,20 +178,27 @@ class Sealer:
         found = None if stretch.is_complete else self._growths.under_way(stretch.index.id, stretch.index.stamp)
         return _Columns(*found) if found and found[1] == stretch.size else None
 
-    def _keep(self, chunk: int, index_uuid: str, columns: _Columns) -> None:
+    def _keep(
+        self,
+        chunk: int,
+        index_uuid: str,
+        columns: Iterable[tuple[str, Column]],
+        size: int,
+        unread: Sequence[int] = (),
+    ) -> None:
         """Write a segment's file, under a name that none ever had, and make it known."""
         folder = self._folder / index_uuid
         path = folder / f"{chunk:x}-{secrets.token_hex(4)}.segment"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_segment(path, columns.by_name, columns.size)
+            write_segment(path, columns, size)
             with self._database.writing() as connection:
                 former = connection.execute("SELECT file FROM segments WHERE chunk = ?", (chunk,)).fetchone()
                 connection.execute(
                     "INSERT OR REPLACE INTO segments SELECT ?, ? FROM indices WHERE uuid = ? AND name IS NOT NULL",
                     (chunk, path.name, index_uuid),
                 )
-                connection.executemany("INSERT OR IGNORE INTO changed VALUES (?)", [(seq,) for seq in columns.unread])
+                connection.executemany("INSERT OR IGNORE INTO changed VALUES (?)", [(seq,) for seq in unread])
         except (OSError, StoreError) as error:
             text = errors.reason(error) if isinstance(error, OSError) else error
             logger.warning("A segment could not be kept and will be built when it is needed: %s", text)
