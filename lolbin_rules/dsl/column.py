@@ -185,12 +185,14 @@ class Column:
 
     def compact(self) -> Column:
         """The same column with its dictionary ascending, without unused entries, and of `Numbers` where it can be."""
-        used = np.flatnonzero(np.bincount(self.codes, minlength=1))
-        used = used[used != ABSENT]
+        is_used = np.zeros(len(self.dictionary), np.bool_)
+        is_used[self.codes] = True
+        is_used[ABSENT] = False
+        used = np.flatnonzero(is_used)
         order, dictionary = _ascending(self.dictionary, used)
         new = np.zeros(len(self.dictionary), dtype=code_type(len(used) + 1))
         new[used[order]] = np.arange(1, len(used) + 1)
-        return Column(new[self.codes], dictionary)
+        return Column(new.take(self.codes), dictionary)
 
 
 def told_apart(values: Values) -> Hashable:
@@ -223,7 +225,7 @@ def _ascending(dictionary: Sequence[Values], codes: Places) -> tuple[Places, Seq
     if isinstance(dictionary, Numbers):
         return np.arange(len(codes)), Numbers(dictionary.numbers[codes - 1])
     entries = [dictionary[code] for code in codes.tolist()]
-    if all(len(values) == 1 for values in entries):
+    if set(map(len, entries)) <= {1}:
         singles = [values[0] for values in entries]
         numbers = _as_numbers(singles)
         if numbers is not None:
@@ -232,7 +234,7 @@ def _ascending(dictionary: Sequence[Values], codes: Places) -> tuple[Places, Seq
         order = sorted(range(len(singles)), key=singles.__getitem__)
     else:
         order = sorted(range(len(entries)), key=entries.__getitem__)
-    return np.array(order, dtype=np.intp), [(), *(entries[place] for place in order)]
+    return np.array(order, dtype=np.intp), [(), *map(entries.__getitem__, order)]
 
 
 def _as_numbers(singles: list[Value]) -> Plain | None:

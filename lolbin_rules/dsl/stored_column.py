@@ -50,7 +50,7 @@ def pack(column: Column) -> StoredColumn | None:
         _put_numbers(stored, column.dictionary.numbers)
         return stored
     entries = column.dictionary[1:]
-    counts = [len(values) for values in entries]
+    counts = list(map(len, entries))
     if max(counts) > 1:
         _put(stored, "counts", _smallest(counts))
     _put_values(stored, list(chain.from_iterable(entries)))
@@ -83,10 +83,10 @@ def unpack(stored: StoredColumn) -> Column:
 
 def _put_values(stored: StoredColumn, values: list[Value]) -> None:
     kinds = set(map(type, values))
-    numbers = [value for value in values if not isinstance(value, str)]
+    numbers = [value for value in values if not isinstance(value, str)] if kinds != {str} else []
     if kinds == {str}:
-        texts = [str(value) for value in values]
-        _put(stored, "lengths", _smallest([len(text) for text in texts]))
+        texts = list(map(str, values))
+        _put(stored, "lengths", _smallest(list(map(len, texts))))
         stored.facts["kind"], stored.parts["values"] = "text", "".join(texts).encode("utf-8", "surrogatepass")
     elif len(kinds) > 1:
         raise TypeError(f"the values of a column are of several kinds: {sorted(kind.__name__ for kind in kinds)}")
