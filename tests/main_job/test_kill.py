@@ -21,6 +21,7 @@ from lolbin_rules.execution.replay import replay
 from lolbin_rules.execution.run import Orders, execute
 from lolbin_rules.execution.sweep import sweeping
 from lolbin_rules.plan.window import Window
+from lolbin_rules.rule.load import read
 from lolbin_rules.rule.ruleset import RuleSet
 from lolbin_rules.store.port import Store
 from other_process import Elsewhere, run_program
@@ -130,19 +131,20 @@ def test_a_sweep_killed_between_any_two_writes_is_made_good_by_the_next(
     """SIGKILL between every two writes of a sweep of time that was searched before the events were there."""
     # Groups lie at the next full hour. All of it is past the sweep's end, whatever the time of day is.
     base = now().replace(minute=35, second=0, microsecond=0) - timedelta(hours=2)
-    chosen = [under(world.prefix, all_rules.rules[name]) for name in RULES]
-    rules = write_rules(tmp_path, chosen, all_rules)
+    rules = write_rules(tmp_path, [under(world.prefix, all_rules.rules[name]) for name in RULES], all_rules)
+    written = read((rules,)).raise_if_faulty()  # in the order of the files, or it would be another logic
+    chosen = [written.rules[name] for name in RULES]
     per_event = events.generate("regsvr32", seed=22, base_time=base - timedelta(minutes=4), hits=5, near_misses=1)
     per_group = events.regsvcs_groups(seed=22, base_time=base, sizes=range(1, 4), spread=timedelta(minutes=2))
     map_indices(store, f"{world.prefix}winlogbeat-*", f"{world.prefix}logs-endpoint.events.*")
     made = [(world.prefix + event.index, event.id, event.source) for event in (*per_event.events, *per_group.events)]
     index_events(store, [(made[0][0], "nothing", {"@timestamp": iso(base)})])
     for minutes in (0, 30):
-        execute(Orders(chosen, all_rules.lists, base + timedelta(minutes=minutes), world.written), store)
+        execute(Orders(chosen, written.lists, base + timedelta(minutes=minutes), world.written), store)
     before = stored(store, f"{world.written}-coverage")
     assert len(before) == 2
     index_events(store, made)
-    again = Orders(chosen, all_rules.lists, now(), world.written)
+    again = Orders(chosen, written.lists, now(), world.written)
     with KillingProxy(elasticsearch_url) as proxy:
         for write in count():  # killed before one, it has done the one before that, and nothing since
             proxy.deadly_write = write

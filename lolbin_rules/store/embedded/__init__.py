@@ -94,7 +94,7 @@ class EmbeddedStore:
             self._scanner, self._answers = Scanner(holdings), Answers(holdings)
             self._retention = Retention(self._database, self._catalogs, self._sealer)
             self._retention.finish()
-            self._sealer.sweep()
+            self._sealer.sweep(clock())
             self._resources = stack.pop_all()
 
     def scan(self, request: Scan) -> Iterator[Page]:

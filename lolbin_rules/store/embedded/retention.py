@@ -134,9 +134,12 @@ class Retention:
         """Forget the segments, and the marks, of complete chunks that have no document left."""
         rows = self._database.segment_rows
         with self._database.writing() as connection:
-            connection.execute(
-                "DELETE FROM segments WHERE NOT EXISTS (SELECT 1 FROM documents WHERE chunk = segments.chunk)"
-            )
+            empty = "FROM segments WHERE NOT EXISTS (SELECT 1 FROM documents WHERE chunk = segments.chunk)"
+            dropped = connection.execute(
+                f"SELECT uuid, file FROM (SELECT chunk, file {empty}) JOIN indices ON chunk / ? = id",  # noqa: S608 - ours
+                ((1 << ROW_BITS) // rows,),
+            ).fetchall()
+            connection.execute(f"DELETE {empty}")
             # Of a chunk under way somebody may have the columns, which only the marks set right.
             connection.execute(
                 "DELETE FROM changed WHERE NOT EXISTS (SELECT 1 FROM documents WHERE chunk = changed.seq / ?)"
@@ -144,7 +147,7 @@ class Retention:
                 " WHERE id = changed.seq >> ? AND changed.seq / ? < ((id << ?) + next_row) / ?)",
                 (rows, ROW_BITS, rows, ROW_BITS, rows),
             )
-        self._sealer.sweep()
+        self._sealer.drop(dropped)
 
     def _remove_doomed(self) -> None:
         with self._database.reading() as connection:

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -37,6 +37,8 @@ __all__ = ["Sealer"]
 logger = logging.getLogger("lolbin_rules.store")
 
 _SHORT_WAIT = timedelta(milliseconds=50)
+_MAKING = timedelta(minutes=10)
+"""A file that was written to since may be one that another program is just making."""
 _MOST_REMEMBERED = 200_000
 """Rows of incomplete chunks whose columns are kept: some tens of megabytes."""
 
@@ -110,15 +112,24 @@ class Sealer:
             return self._remembered(stretch) is not None
         return self._path(connection, stretch) is not None
 
-    def sweep(self) -> None:
+    def sweep(self, now: datetime) -> None:
         """Remove files that nobody knows of: what a program left that was killed while it made them."""
         with self._database.reading() as connection:
             known = set(
                 connection.execute("SELECT uuid, file FROM segments JOIN indices ON chunk / ? = id", (self._per_index,))
             )
         for path in self._folder.glob("*/*"):
-            if (path.parent.name, path.name) not in known:
+            if (path.parent.name, path.name) not in known and _is_old(path, now):
                 _remove(path)
+        self._remove_folders()
+
+    def drop(self, files: Iterable[tuple[str, str]]) -> None:
+        """Remove segments that are no longer known: of each the uuid of its index, and its name."""
+        for index_uuid, name in files:
+            _remove(self._folder / index_uuid / name)
+        self._remove_folders()
+
+    def _remove_folders(self) -> None:
         for folder in self._folder.glob("*"):
             with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
@@ -206,6 +217,12 @@ class Sealer:
         else:
             if former:
                 _remove(folder / former[0])
+
+
+def _is_old(path: Path, now: datetime) -> bool:
+    with contextlib.suppress(OSError):  # whoever made it has just removed it
+        return abs(now - datetime.fromtimestamp(path.stat().st_mtime, UTC)) > _MAKING
+    return False
 
 
 def _remove(path: Path) -> None:
