@@ -31,12 +31,15 @@ HOUR = 60
 DAY = 24 * HOUR
 
 
-@pytest.fixture(params=["event_time", "ingest_time"])
+BY_EITHER_TIME = pytest.mark.parametrize("watched", ["event_time", "ingest_time"], indirect=True)
+
+
+@pytest.fixture
 def watched(
     request: pytest.FixtureRequest, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Watched:
     """A rule that ran for a day over one index."""
-    watched = Watched(world, tmp_path / "rules", capsys, {"coverage": request.param})
+    watched = Watched(world, tmp_path / "rules", capsys, {"coverage": getattr(request, "param", "event_time")})
     watched.happen(-3, "first")
     watched.tick(0)
     watched.tick(DAY)
@@ -97,6 +100,7 @@ class Looking(Interrupted):
         return answer
 
 
+@BY_EITHER_TIME
 def test_what_a_new_index_brings_is_alerted_once(watched: Watched) -> None:
     """The hours that it has something in are searched again, and no others; the execution says so."""
     bring(watched, "2", one=30, other=70, third=20 * HOUR + 10, recent=DAY + 3)
@@ -116,6 +120,7 @@ def test_what_a_new_index_brings_is_alerted_once(watched: Watched) -> None:
     assert watched.coverage(first=-9, last=DAY)[0] == 0
 
 
+@BY_EITHER_TIME
 def test_what_comes_into_it_later_is_found_as_well(watched: Watched) -> None:
     """It may be made long before it is filled: each time the hour in which there is more is searched again."""
     watched.world.store.refresh([name_of(watched, "1")])
@@ -156,6 +161,7 @@ def test_indices_that_are_known_cost_no_request(watched: Watched) -> None:
     assert set(looking.names) == {name_of(watched, "2")}
 
 
+@BY_EITHER_TIME
 def test_a_gap_beyond_the_horizon_is_shown_and_filled_by_hand(watched: Watched) -> None:
     """Executions leave it alone and do not go on about it."""
     bring(watched, "2", old=30, young=20 * HOUR)
