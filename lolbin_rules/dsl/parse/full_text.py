@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from lolbin_rules.dsl.analysis import ANALYZERS, cut, ends_in_word
@@ -219,9 +220,10 @@ def _words(matching: Matching, field: Field, written: str, context: Context) -> 
         _check_fuzzy(matching, field, word)
     if field.type in TEXTS:
         return counted(matching, word_clauses(field, found, has_prefix=matching.has_prefix))
-    clauses = [exact(Term(matching.clause, word), field, context) for word in found]
+    # Where the query is lenient, a word that the type does not take is passed over by itself: others may match.
+    clauses = [leniently(matching, partial(exact, Term(matching.clause, word), field, context)) for word in found]
     if matching.has_prefix:
-        clauses[-1] = prefixed(matching.clause, field, found[-1])
+        clauses[-1] = leniently(matching, partial(prefixed, matching.clause, field, found[-1]))
     return counted(matching, clauses)
 
 
