@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from lolbin_rules.alert.suppression import (
     Fold,
@@ -15,7 +16,7 @@ from lolbin_rules.alert.suppression import (
 )
 from lolbin_rules.errors import StoreForbidden, StoreUnavailable
 from lolbin_rules.execution.up_to_date import Change, bring_up_to_date
-from lolbin_rules.store.port import Key, Source, Store, Stored
+from lolbin_rules.store.port import Key, Query, Source, Store, Stored
 
 __all__ = ["fold_groups", "fold_of_rules"]
 
@@ -73,19 +74,19 @@ def fold_of_rules(rule_ids: Sequence[str], since: datetime, store: Store, prefix
     members = f"{prefix}-suppressed"
     problems, after = _refresh(members, store), None
     while True:
-        query, aggregations = groups_aggregation(rule_ids, since, after)
-        answer = store.aggregate([members], query, aggregations, within=WITHIN)
-        if not answer.is_whole:
-            raise StoreUnavailable(f"not every shard of {members} answered; the groups' counts are computed again")
-        groups, after = read_groups(answer.values, prefix)
+        groups, after = read_groups(_aggregated(groups_aggregation(rule_ids, since, after), store, members), prefix)
         problems += _folded(groups, store, members)
         if after is None:
             return problems
 
 
 def _read(groups: Sequence[Key], store: Store, members: str) -> dict[str, Fold]:
-    query, aggregations = fold_aggregation([key.id for key in groups])
+    return read_fold(_aggregated(fold_aggregation([key.id for key in groups]), store, members))
+
+
+def _aggregated(asked: tuple[Query, Mapping[str, Any]], store: Store, members: str) -> Mapping[str, Any]:
+    query, aggregations = asked
     answer = store.aggregate([members], query, aggregations, within=WITHIN)
     if not answer.is_whole:
         raise StoreUnavailable(f"not every shard of {members} answered; the groups' counts are computed again")
-    return read_fold(answer.values)
+    return answer.values

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from lolbin_rules.alert.identity import undecorated
@@ -103,10 +104,17 @@ def _listed_names(course: Course) -> dict[str, str]:
 
 
 def _as_remembered(names: Mapping[str, str]) -> dict[str, Named]:
-    bare = {identity: undecorated(name) for identity, name in names.items()}
-    return {identity: Named(_digest(bare[identity]), bare[identity] != name) for identity, name in names.items()}
+    return {identity: _named(name) for identity, name in names.items()}
 
 
+# Every execution of every rule asks for nearly the same indices.
+@lru_cache(maxsize=2 * MOST_KNOWN)
+def _named(name: str) -> Named:
+    bare = undecorated(name)
+    return Named(_digest(bare), bare != name)
+
+
+@lru_cache(maxsize=4 * MOST_KNOWN)
 def _digest(identity: str) -> str:
     return base64.urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=9).digest()).decode()
 
