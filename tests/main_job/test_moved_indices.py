@@ -114,6 +114,17 @@ def shrink(client: Elasticsearch, index: str, alias: str) -> str:
     return shrunk
 
 
+def restore(client: Elasticsearch, index: str, *, is_deleted: bool) -> None:
+    """Restore an index from the snapshot, after it was deleted or over it, closed."""
+    if is_deleted:
+        client.indices.delete(index=index)
+    else:
+        client.indices.close(index=index)
+    client.snapshot.restore(
+        repository="kept", snapshot="one", indices=index, include_global_state=False, wait_for_completion=True
+    )
+
+
 def scan_sorted(client: Elasticsearch, index: str) -> list[Any]:
     """All documents of an index in the order of their sequence numbers."""
     client.indices.refresh(index=index)
@@ -134,13 +145,7 @@ def test_a_restored_index(
     numbered.write(0, *lost)
     drain(numbered, 2)
     read, known = numbered.read(), histories(numbered, name)
-    if is_deleted:
-        client.indices.delete(index=name)
-    else:
-        client.indices.close(index=name)
-    client.snapshot.restore(
-        repository="kept", snapshot="one", indices=name, include_global_state=False, wait_for_completion=True
-    )
+    restore(client, name, is_deleted=is_deleted)
     uuids, anew = histories(numbered, name)
     assert (uuids == known[0], anew.isdisjoint(known[1])) == (not is_deleted, True)
     numbered.write(1, *NEW)
@@ -187,13 +192,7 @@ def test_a_restored_index_is_new_to_a_rule_that_is_read_by_time(
     watched.tick(DAY)
     watched.tick(DAY + 5)
     assert watched.alerted() == Counter(["first"])
-    if is_deleted:
-        client.indices.delete(index=name)
-    else:
-        client.indices.close(index=name)
-    client.snapshot.restore(
-        repository="kept", snapshot="one", indices=name, include_global_state=False, wait_for_completion=True
-    )
+    restore(client, name, is_deleted=is_deleted)
     execution = watched.tick(DAY + 10)
     assert (execution.status, execution.tally.alerts) == (Status.SUCCEEDED, 1)
     assert "Indices that are new" in execution.reason
