@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -120,11 +121,19 @@ def under(prefix: str, rule: Rule, **changes: Any) -> Rule:
 
 
 def stored(store: Store, index: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Every document of an index (at most 10,000), refreshed, in order of index and id; its id under `_id`."""
-    store.refresh([index])
+    """Every document of an index (at most 10,000), refreshed, in order of index and id; its id under `_id`.
+
+    An index that a runner is just making has shards that cannot be searched yet: they are waited for.
+    """
     everything: dict[str, Any] = {"match_all": {}}
-    pages = list(store.scan(Scan((index,), {"all": query or everything}, everything, page_size=MOST_STORED)))
-    assert all(page.is_whole for page in pages), pages
+    deadline = time.monotonic() + 10
+    while True:
+        store.refresh([index])
+        pages = list(store.scan(Scan((index,), {"all": query or everything}, everything, page_size=MOST_STORED)))
+        if all(page.is_whole for page in pages):
+            break
+        assert time.monotonic() < deadline, pages
+        time.sleep(0.1)
     hits = {hit.key: hit.source for page in pages for hit in page.hits}
     assert len(hits) <= MOST_STORED
     return [{**hits[key], "_id": key.id, "_index": key.index} for key in sorted(hits)]
