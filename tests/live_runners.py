@@ -19,9 +19,9 @@ from written_rules import write_rule
 
 __all__ = ["Scheduler", "Site", "await_that"]
 
-PATIENCE = 30
+PATIENCE = 60
 """Seconds after which something that should happen within two or three counts as not happening."""
-STOPS_WITHIN = 5
+STOPS_WITHIN = 15
 
 
 class Scheduler:
