@@ -20,7 +20,7 @@ def mode_in_use(course: Course) -> CoverageMode:
     if course.mode != "sequence":
         return course.mode
     known = coverage.sequence if coverage else None
-    is_read = coverage and known and known.whole_at and known.goes_on(coverage.logics.current)
+    is_read = coverage and known and known.whole_at and known.goes_on(coverage.logics.current, coverage.asked)
     return "sequence" if is_read else "event_time"
 
 

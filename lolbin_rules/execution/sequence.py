@@ -55,7 +55,7 @@ def needs_no_sweep(course: Course) -> bool:
     if course.mode != "sequence" or coverage is None or coverage.sequence is None:
         return False
     known = coverage.sequence
-    return known.goes_on(coverage.logics.current) and known.is_current(
+    return known.goes_on(coverage.logics.current, coverage.asked) and known.is_current(
         course.execution.started_at, max(PATIENCE, 2 * rule.interval)
     )
 
@@ -109,7 +109,7 @@ def _pass(course: Course, coverage: Coverage | None, horizon: timedelta) -> Pass
         raise AssertionError("coverage is opened before it is planned with")
     logic, now = coverage.logics.current, course.execution.now
     known = coverage.sequence
-    if known is None or not known.goes_on(logic):
+    if known is None or not known.goes_on(logic, coverage.asked):
         known = SequenceAxis.begin(logic, now, max(horizon, course.rule.lookback))
     owed = (coverage.asked - coverage.covered) & Spans.between(known.since, now)
     start = min([before(now, course.rule.lookback), *(window.start for window in owed)])
@@ -182,7 +182,9 @@ def plan_pass(course: Course, horizon: timedelta) -> None:
     before_it = replace(coverage, asked=coverage.asked & early)
     planned = plan(rule.interval, rule.lookback, before_it, course.execution.now, gap_horizon=horizon)
     tell_of_expired(course, planned)
-    owed = (early & coverage.asked & Spans((planned.current, *planned.backlog))).windows
+    # After a clock was set back, a cap may have left over what is not asked at all, and not asked for by numbers.
+    by_time = (early & coverage.asked) | (coverage.left_over - coverage.asked)
+    owed = (by_time & Spans((planned.current, *planned.backlog))).windows
     oldest_then_newest = [*owed[:1], *reversed(owed[1:])]
     course.stretches = [Stretch(course, window, axis) for window in oldest_then_newest for axis in course.axes]
     share = max(1, rule.max_alerts // 4) if course.stretches else 0

@@ -10,7 +10,7 @@ from typing import Final
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.sequence import UNREAD, Cursor, Sequence, ShardKey
-from lolbin_rules.plan.window import Spans, Window, before
+from lolbin_rules.plan.window import FOREVER, Spans, Window, before
 from lolbin_rules.query.time_axis import TimeAxis
 from lolbin_rules.store.port import Query, ShardProgress
 
@@ -146,12 +146,13 @@ class Pass:
         were read for too little, and are read again.
         """
         logic = coverage.logics.current
-        if not self.begun.goes_on(logic) or coverage.asked - self.asked:
+        if not self.begun.goes_on(logic, coverage.asked) or coverage.asked - self.asked:
             return coverage
         started_at = self.course.execution.started_at
         cursors = {key_of(shard.progress): shard.after(started_at) for shard in self.shards}
         read = {key: cursor for key, cursor in cursors.items() if cursor != UNREAD}
-        moved = replace(self.begun, cursors={**self.begun.cursors, **read})
+        passed_over = self.begun.passed_over | (Spans.between(self.begun.since, FOREVER) - self.asked)
+        moved = replace(self.begun, cursors={**self.begun.cursors, **read}, passed_over=passed_over)
         if self.is_whole:
             moved = replace(moved, whole_at=started_at)
         coverage = coverage.with_sequence(moved)

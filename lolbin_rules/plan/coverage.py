@@ -162,7 +162,7 @@ class Coverage:
     def with_sequence(self, sequence: Sequence) -> Coverage:
         """The coverage after the present logic has read so far by sequence numbers; no cursor ever goes back."""
         known = self.sequence
-        if known is not None and known.goes_on(self.logics.current):
+        if known is not None and known.goes_on(self.logics.current, self.asked):
             sequence = sequence.merged(known)
         return replace(self, sequence=sequence)
 
@@ -211,7 +211,7 @@ def merged(ours: Coverage, theirs: Coverage) -> Coverage:
     for again in ours.reopened:
         added = known._not_after(Spans((again.window,)), again.deferred_at)  # noqa: SLF001 - of the same kind
         known = replace(known, reopened=_joined([*known.reopened, *added]))
-    if ours.sequence is not None and ours.sequence.goes_on(known.logics.current):
+    if ours.sequence is not None and ours.sequence.goes_on(known.logics.current, known.asked):
         known = known.with_sequence(ours.sequence)
     return replace(known, searched=compacted(known.searched, None))
 

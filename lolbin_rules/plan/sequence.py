@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lolbin_rules.plan.window import DAWN, before
+from lolbin_rules.plan.window import DAWN, Spans, before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -77,6 +77,7 @@ class Sequence:
         since: documents whose times all lie before it were passed over.
         cursors: by shard; a shard that is not there was never read.
         whole_at: the beginning of the last execution that read every shard to its end; None while there was none.
+        passed_over: time after that whose documents were passed over too, as it was not asked when they were read.
         rest: keys of the stored axis that this version does not know; written back as they were read.
     """
 
@@ -84,6 +85,7 @@ class Sequence:
     since: datetime
     cursors: Mapping[ShardKey, Cursor] = field(default_factory=dict)
     whole_at: datetime | None = None
+    passed_over: Spans = field(default_factory=Spans)
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -91,9 +93,12 @@ class Sequence:
         """Nothing was read yet. It is read from where the logic begins, but from no more than `reach` ago."""
         return cls(logic.fingerprint, max(logic.since, before(now, reach)))
 
-    def goes_on(self, logic: Logic) -> bool:
-        """Whether this logic may go on from these cursors: it is the same, and had not ended in between."""
-        return self.logic == logic.fingerprint and self.since >= logic.since
+    def goes_on(self, logic: Logic, asked: Spans) -> bool:
+        """Whether a rule may go on from these cursors: by the same logic, which had not ended in between.
+
+        What was passed over must not have been asked for since: a person may want the time when the rule was disabled.
+        """
+        return self.logic == logic.fingerprint and self.since >= logic.since and not asked & self.passed_over
 
     def is_current(self, now: datetime, patience: timedelta) -> bool:
         """Whether every shard was read to its end no longer than `patience` ago."""
@@ -106,7 +111,8 @@ class Sequence:
             cursors[key] = cursor.merged(cursors[key]) if key in cursors else cursor
         moments = [moment for moment in (self.whole_at, other.whole_at) if moment]
         whole_at = max(moments) if moments else None
-        return replace(other, since=max(self.since, other.since), cursors=cursors, whole_at=whole_at)
+        since, passed_over = max(self.since, other.since), self.passed_over | other.passed_over
+        return replace(other, since=since, cursors=cursors, whole_at=whole_at, passed_over=passed_over)
 
     def without(self, vanished_before: datetime, present: Collection[ShardKey]) -> Sequence:
         """Without shards that are gone and were not read for long; one that comes back is read from its start."""

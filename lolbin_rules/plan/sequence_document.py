@@ -6,11 +6,12 @@
       "logic": "9f2c...",
       "since": "2026-11-02T08:51:00.000Z",
       "whole_at": "2026-11-02T09:00:00.000Z",
+      "passed_over": [{"start": "2026-11-02T09:05:00.000Z", "end": "2026-11-02T10:00:00.000Z"}],
       "shards": [{"index": "<uuid>", "history": "<uuid>", "shard": 0, "next": 4711, "left": [17], "read_at": "..."}]
     }
 
-`left` is there only where something was left, `whole_at` only once every shard was read to its end. Keys beside these
-may come in the axis, not in a shard: the same rule as for event time.
+`left` and `passed_over` are there only where something was, `whole_at` only once every shard was read to its end. Keys
+beside these may come in the axis, not in a shard: the same rule as for event time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from lolbin_rules.plan.sequence import Cursor, Sequence, ShardKey
-from lolbin_rules.plan.window import DAWN
+from lolbin_rules.plan.window import DAWN, Spans, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,17 +29,19 @@ if TYPE_CHECKING:
 __all__ = ["SEQUENCE", "sequence_from", "sequence_to"]
 
 SEQUENCE = "sequence"
-OURS = frozenset({"logic", "since", "whole_at", "shards"})
+OURS = frozenset({"logic", "since", "whole_at", "passed_over", "shards"})
 
 
 def sequence_to(sequence: Sequence, write: Callable[[datetime], str]) -> dict[str, Any]:
     """The axis as JSON-able values."""
     whole_at = {} if sequence.whole_at is None else {"whole_at": write(sequence.whole_at)}
+    passed_over = [{"start": write(window.start), "end": write(window.end)} for window in sequence.passed_over]
     return {
         **copy.deepcopy(dict(sequence.rest)),
         "logic": sequence.logic,
         "since": write(sequence.since),
         **whole_at,
+        **({"passed_over": passed_over} if passed_over else {}),
         "shards": [_shard(key, cursor, write) for key, cursor in sorted(sequence.cursors.items(), key=_key)],
     }
 
@@ -48,11 +51,13 @@ def sequence_from(axis: Mapping[str, Any], read: Callable[[str], datetime]) -> S
     cursors = dict(_read_shard(read, **shard) for shard in axis["shards"])
     if len(cursors) < len(axis["shards"]):
         raise ValueError("a shard is there twice")
+    passed_over = (Window(read(each["start"]), read(each["end"])) for each in axis.get("passed_over", ()))
     return Sequence(
         logic=str(axis["logic"]),
         since=read(axis["since"]),
         cursors=cursors,
         whole_at=read(axis["whole_at"]) if "whole_at" in axis else None,
+        passed_over=Spans(tuple(passed_over)),
         rest=copy.deepcopy({key: value for key, value in axis.items() if key not in OURS}),
     )
 

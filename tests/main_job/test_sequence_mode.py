@@ -14,9 +14,11 @@ from event_indices import stored
 from interrupted import Interrupted
 from lolbin_rules.execution.record import Status
 from lolbin_rules.execution.run import execute
+from lolbin_rules.plan.window import Window
 from lolbin_rules.store.embedded import EmbeddedStore
 from lolbin_rules.store.port import Document, Key, Put, Query, Scan, Shard, Verdict
 from numbered import DAY, Numbered, assert_good, begun
+from watched import at
 from worlds import ON_A_NODE, World
 from written_rules import write_rule
 
@@ -172,6 +174,24 @@ def test_time_without_the_rule_is_not_asked(numbered: Numbered) -> None:
     numbered.write(115, "after")
     assert_good(numbered.tick(120))
     assert numbered.alerted() == Counter(["first", "late", "after"])
+
+
+def test_time_asked_for_by_hand_is_not_taken_for_read(numbered: Numbered) -> None:
+    """Its documents were passed over, as their time was not asked: what a cap left of it is searched all the same."""
+    numbered.rest(5)
+    names = ["one", "two", "three"]
+    numbered.write(60, *names)
+    assert_good(numbered.tick(120))
+    assert numbered.alerted() == Counter(["first"])
+    numbered.edit(max_alerts=1)
+    by_hand = numbered.orders(121, kind="manual", spans={"live": (Window(at(50), at(70)),)})
+    (execution,) = execute(by_hand, numbered.world.store)
+    assert (execution.tally.alerts, execution.tally.is_capped) == (1, True)
+    for minute in range(122, 126):
+        execution = numbered.tick(minute)
+    assert_good(execution)
+    assert numbered.alerted() == Counter(["first", *names])
+    assert not numbered.state().gaps(execution.now)
 
 
 def test_two_runners_share_what_they_know(numbered: Numbered) -> None:

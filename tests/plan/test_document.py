@@ -39,7 +39,8 @@ def coverages(draw: st.DrawFn) -> Coverage:
         coverage = coverage.with_deferred(window, searched_at)
     if draw(st.booleans()):
         shards = {ShardKey("i", "h", 0): Cursor(5, frozenset({2}), at(9)), ShardKey("i", "h", 1): Cursor()}
-        coverage = replace(coverage, sequence=Sequence("a", at(0), shards, draw(st.sampled_from([None, at(8)]))))
+        whole_at, passed_over = draw(st.sampled_from([None, at(8)])), draw(any_spans())
+        coverage = replace(coverage, sequence=Sequence("a", at(0), shards, whole_at, passed_over))
     if draw(st.booleans()):
         bounds = Bounds(at(1), at(2), at(3))
         look = Look(bounds, {at(1): draw(st.integers(1, 9))}, recent=2, older=3)
@@ -177,12 +178,14 @@ def test_overlapping_stretches_are_refused() -> None:
 def test_the_stored_form_of_numbers_is_the_documented_one() -> None:
     """With what was left, and without what goes without saying; what a later version adds is written back."""
     key, other = ShardKey("i", "h", 0), ShardKey("i", "h", 1)
-    known = Sequence("a", at(0), {other: Cursor(), key: Cursor(5, frozenset({2}), at(9))}, at(8))
+    cursors = {other: Cursor(), key: Cursor(5, frozenset({2}), at(9))}
+    known = Sequence("a", at(0), cursors, at(8), Spans.between(at(3), at(4)))
     document = to_document(Coverage.begin("r", at(0), "a").with_sequence(known))
     assert document["axes"]["sequence"] == {
         "logic": "a",
         "since": "2026-11-02T12:00:00.000Z",
         "whole_at": "2026-11-02T12:00:00.008Z",
+        "passed_over": [{"start": "2026-11-02T12:00:00.003Z", "end": "2026-11-02T12:00:00.004Z"}],
         "shards": [
             {
                 "index": "i",

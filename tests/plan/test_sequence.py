@@ -13,10 +13,11 @@ from timeline import MINUTE, at, instants
 from lolbin_rules.plan.coverage import Coverage, merged
 from lolbin_rules.plan.logic import Logic
 from lolbin_rules.plan.sequence import UNREAD, Cursor, Sequence, ShardKey
-from lolbin_rules.plan.window import DAWN
+from lolbin_rules.plan.window import DAWN, FOREVER, Spans, Window
 
 NUMBERS = 12
 LOGIC = Logic("a", at(0))
+ASKED = Spans.between(at(0), FOREVER)
 SHARDS = [ShardKey(index, "h", number) for index in "xy" for number in (0, 1)]
 
 
@@ -77,12 +78,26 @@ def test_no_cursor_goes_back(stored: Sequence, ours: Sequence) -> None:
 def test_another_logic_begins_anew() -> None:
     """Its cursors say nothing of what this one has read; nor do its own, where another was in force in between."""
     known = Sequence("a", at(0), {SHARDS[0]: Cursor(5)})
-    assert known.goes_on(LOGIC)
-    assert not known.goes_on(replace(LOGIC, fingerprint="b"))
-    assert not known.goes_on(replace(LOGIC, since=at(1)))
+    assert known.goes_on(LOGIC, ASKED)
+    assert not known.goes_on(replace(LOGIC, fingerprint="b"), ASKED)
+    assert not known.goes_on(replace(LOGIC, since=at(1)), ASKED)
     coverage = Coverage.begin("r", at(0), "b").with_sequence(known).with_sequence(Sequence("b", at(0)))
     assert coverage.sequence == Sequence("b", at(0))
     assert merged(coverage, Coverage.begin("r", at(0), "b").with_sequence(known)).sequence == Sequence("b", at(0))
+
+
+def test_time_that_was_passed_over_is_read_when_it_is_asked_for() -> None:
+    """All shards from their start; runners that do not know it yet do not bring the old cursors back."""
+    known = Sequence("a", at(0), {SHARDS[0]: Cursor(5)}, passed_over=Spans.between(at(3), at(5)))
+    before = replace(Coverage.begin("r", at(0), "a"), asked=ASKED - known.passed_over).with_sequence(known)
+    assert known.goes_on(LOGIC, before.asked)
+    asked = before.with_asked(Window(at(4), at(6)))
+    assert not known.goes_on(LOGIC, asked.asked)
+    anew = Sequence("a", at(0), {SHARDS[0]: Cursor(2)})
+    for coverage in (asked.with_sequence(anew), merged(before, asked.with_sequence(anew))):
+        assert coverage.sequence == anew
+    assert merged(asked.with_sequence(anew), before).sequence == anew
+    assert known.merged(anew).passed_over == anew.merged(known).passed_over == known.passed_over
 
 
 def test_it_begins_where_the_logic_does_but_not_too_far_back() -> None:
