@@ -15,10 +15,9 @@ from lolbin_rules.execution.item import Fate
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.shards import ShardStretch
-from lolbin_rules.plan import indices, plan
+from lolbin_rules.plan import indices, plan, sequence
 from lolbin_rules.plan.coverage import Coverage
-from lolbin_rules.plan.sequence import Cursor
-from lolbin_rules.plan.window import DAWN, Window, floor, from_position
+from lolbin_rules.plan.window import DAWN, Spans, Window, floor, from_position
 from lolbin_rules.rule_types import buckets
 from lolbin_rules.store.port import Key, Outcome, Page, Put, Scan, Verdict
 from simulated_executions.faults import FaultyStore
@@ -230,7 +229,7 @@ def _belief_in_shards() -> AbstractContextManager[Any]:
     return patch.object(
         ShardStretch,
         "after",
-        lambda stretch, moment: Cursor(max(stretch.before.next, stretch.progress.global_checkpoint + 1)),
+        lambda stretch, moment: sequence.Cursor(max(stretch.before.next, stretch.progress.global_checkpoint + 1)),
     )
 
 
@@ -250,6 +249,12 @@ def _looks_before_searches() -> AbstractContextManager[Any]:
     return patch.object(
         Coverage, "with_looks", lambda coverage, there, looks, _: with_looks(coverage, there, looks, DAWN)
     )
+
+
+def _passed_over() -> AbstractContextManager[Any]:
+    """Cursors go on though time was asked for of which they have passed over documents."""
+    goes_on = sequence.Sequence.goes_on
+    return patch.object(sequence.Sequence, "goes_on", lambda known, logic, _: goes_on(known, logic, Spans()))
 
 
 GUARDS: Mapping[str, tuple[Removed, int]] = {
@@ -279,5 +284,6 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "new indices are looked at": (_new_indices, 0),
     "new indices are looked at until nothing more comes": (_young_indices, 105),
     "only searches after a look have met a new index": (_looks_before_searches, 0),
+    "what was passed over and asked for by hand is read": (_passed_over, 0),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""

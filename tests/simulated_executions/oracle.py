@@ -1,7 +1,8 @@
 """What must be there in the end, worked out from what happened in the world and from nothing that the package says.
 
 The promise: a document that matches and becomes searchable no later than the rule's tolerance after its time is
-alerted, where its time was asked: from one lookback before the first execution on, while the rule is enabled. Where
+alerted, where its time was asked: from one lookback before the first execution on, while the rule is enabled, and
+whatever a person asks for by hand. Where
 there are sweeps, so is one that became searchable before a sweep that reached its time; and as these follow each other
 while the program runs, every one that is later than its time by no more than the reach less the interval of sweeps.
 What an index holds that came after the rule had seen which there are is owed an alert however late it is.
@@ -49,7 +50,8 @@ class History:
         known_as: what each logic is, by the fingerprint that it is stored with.
         stored: the coverage when it was looked at last.
         seen: how many documents were searchable then.
-        is_closed: it was disabled since the last execution.
+        by_hand: spans that a person may have asked for; how much of them was taken up is not known yet.
+        is_closed: it was never executed, or was disabled since.
         swept: what sweeps must have found.
         sweeping: by runner, what sweeps began that must be made up for by later ones, unless the runner ends: when, and
             from which time on.
@@ -63,7 +65,8 @@ class History:
     known_as: dict[str, Codes] = field(default_factory=dict)
     stored: Coverage | None = None
     seen: int = 0
-    is_closed: bool = False
+    by_hand: list[tuple[int, int]] = field(default_factory=list)
+    is_closed: bool = True
     swept: list[Meets] = field(default_factory=list)
     sweeping: dict[int, list[int]] = field(default_factory=dict)
     half_done: set[int] = field(default_factory=set)
@@ -120,6 +123,15 @@ class Oracle:
         """
         self._told.setdefault(rule, {})[runner] = codes, told
 
+    def note_by_hand(self, rule: str, codes: Codes, span: tuple[int, int], runner: int) -> None:
+        """A person is about to search a span of time, in the place of a runner that is idle."""
+        self.note_begun(rule, codes, FOREVER, runner)
+        self._known[rule].by_hand.append(span)
+
+    def note_done(self, rule: str, runner: int) -> None:
+        """That is over, and what came of it was looked at."""
+        self._told[rule].pop(runner)
+
     def note_crash(self, runner: int) -> None:
         """A program ended, and forgets which sweeps were not done."""
         for history in self._known.values():
@@ -165,17 +177,25 @@ class Oracle:
         """After every tick, crashed or not: what became of the stored state, and does it say too much?"""
         for rule_id, coverage in coverages.items():
             history, told = self._known[rule_id], self._told.get(rule_id)
-            if told is None:
+            if not told:
                 continue
             since = min(max(at for _, at in told.values()), now) - self._rules[rule_id].lookback
-            before, fingerprint = history.stored, coverage.logics.current.fingerprint
-            if before is None or fingerprint != before.logics.current.fingerprint:
-                history.logics.append((_codes(history, fingerprint, [codes for codes, _ in told.values()]), since))
+            before, logic = history.stored, coverage.logics.current
+            if before is None or logic != before.logics.current:
+                earlier, known = coverage.logics.earlier, before.logics.all if before else ()
+                if [each.fingerprint for each in earlier] != [each.fingerprint for each in known]:
+                    # Others were in force in between, and nobody saw which.
+                    history.logics.append((frozenset[str].intersection(*history.ever), since))
+                candidates = [codes for codes, _ in told.values()]
+                history.logics.append((_codes(history, logic.fingerprint, candidates), since))
             elif before is not coverage and before.logics == coverage.logics:
                 self._check_memory(rule_id, before, coverage)
-            if coverage.is_open and (history.is_closed or not history.asked):
+            if coverage.is_open and history.is_closed:
                 history.asked.append((since, FOREVER))
                 history.is_closed = False
+            if history.by_hand:
+                spans = Spans(tuple(Window(moment(start), moment(end)) for start, end in history.by_hand))
+                history.asked += [each for each in _numbers(coverage.asked & spans) if each not in history.asked]
             if history.stored is not coverage or history.seen != len(self._searchable):
                 self._check_belief(rule_id, coverage, written)
             history.stored, history.seen = coverage, len(self._searchable)
@@ -200,7 +220,7 @@ class Oracle:
     def _check_numbers(self, rule: Watched, coverage: Coverage, there: Counter[Identity]) -> None:
         """What was searchable when every shard was read to its end has its alert, however late it came."""
         known = coverage.sequence
-        if known is None or known.whole_at is None or not known.goes_on(coverage.logics.current):
+        if known is None or known.whole_at is None or not known.goes_on(coverage.logics.current, coverage.asked):
             return
         since, whole_at = _number(known.since), _number(known.whole_at)
         asked = self._known[rule.id].asked

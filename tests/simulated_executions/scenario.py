@@ -24,6 +24,7 @@ __all__ = [
     "MINUTE",
     "SECOND",
     "Arrival",
+    "ByHand",
     "Codes",
     "Edit",
     "Faults",
@@ -108,6 +109,16 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """A person asks for the time from `start` to `end`."""
+
+    at: int
+    rule: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """A rule as it is at the start, and what the oracle has to know of it."""
 
@@ -171,6 +182,7 @@ class Scenario:
         sweeps: how long after one sweep the next one follows, and how far they reach; None: there are none.
         gives_way: how probable it is that a sweep is broken off after one of its windows.
         brought: indices that appear late with early documents, all of which are there within an hour.
+        by_hand: what persons ask for.
     """
 
     seed: int
@@ -185,6 +197,7 @@ class Scenario:
     sweeps: tuple[int, int] | None = None
     gives_way: float = 0
     brought: frozenset[str] = frozenset()
+    by_hand: tuple[ByHand, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -260,7 +273,22 @@ def draw(seed: int) -> Scenario:
         sweeps,
         gives_way,
         frozenset(arrival.index for arrival in brought),
+        tuple(_by_hand(random.Random(f"by hand {seed}"), rules, edits, length)),
     )
+
+
+def _by_hand(chance: random.Random, rules: tuple[Watched, ...], edits: Sequence[Edit], length: int) -> Iterator[ByHand]:
+    """Above all what happened while a rule was disabled, else any past."""
+    if chance.random() < 0.6:
+        return
+    for rule in rules:
+        switched = [edit.at for edit in edits if edit.rule == rule.id and edit.what in {"disable", "enable"}]
+        if switched:
+            start, end = switched
+        else:
+            end = chance.randint(-rule.lookback, length)
+            start = end - chance.randint(SECOND, 3 * rule.lookback)
+        yield ByHand(max(end, 1) + chance.randint(0, length), rule.id, start, end)
 
 
 def _brought(chance: random.Random, rule: Watched, first: int, length: int) -> Iterator[Arrival]:

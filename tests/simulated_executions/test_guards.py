@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulated_executions.guards import GUARDS
-from simulated_executions.scenario import LOGICS, SECOND, Edit, Grouping, Scenario, draw
+from simulated_executions.scenario import LOGICS, SECOND, ByHand, Edit, Grouping, Scenario, draw
 from simulated_executions.world import Ended, run
 
 MOST_SEEDS = 200
@@ -30,12 +30,13 @@ OFTEN: Mapping[str, Mapping[str, Any]] = {
 def sharpened(guard: str, seed: int) -> Scenario:
     """The world of a seed; for what is rarely decisive, one in which the occasion comes often.
 
-    New indices are in those worlds alone whose guard is about them.
+    New indices, and what a person asks for, are in those worlds alone whose guard is about them.
     """
     scenario = draw(seed)
     if "new ind" not in guard:
         old = tuple(arrival for arrival in scenario.arrivals if arrival.index not in scenario.brought)
         scenario = replace(scenario, arrivals=old, brought=frozenset())
+    scenario = absent(scenario) if "by hand" in guard else replace(scenario, by_hand=())
     faults = replace(scenario.faults, **OFTEN.get(guard, {}))
     if "breaks" in OFTEN.get(guard, {}):
         return replace(scenario, faults=faults, page_size=1)
@@ -65,6 +66,18 @@ def fickle(scenario: Scenario) -> tuple[Edit, ...]:
         for rule in scenario.rules
         if rule.kind == "grouped"
     )
+
+
+def absent(scenario: Scenario) -> Scenario:
+    """Rules, by numbers where they can, are disabled for a while, which is asked for by hand when they are back."""
+    gone, back, asked = (part * scenario.end // 5 for part in (1, 3, 4))
+    rules = tuple(
+        replace(rule, mode="sequence", max_alerts=1) if rule.kind in {"query", "grouped"} else rule
+        for rule in scenario.rules
+    )
+    edits = [edit for rule in rules for edit in (Edit(gone, rule.id, "disable"), Edit(back, rule.id, "enable"))]
+    by_hand = tuple(ByHand(asked, rule.id, gone, back) for rule in rules)
+    return replace(scenario, rules=rules, edits=tuple(edits), by_hand=by_hand)
 
 
 def is_broken(ended: Ended) -> bool:

@@ -6,6 +6,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -15,11 +16,13 @@ from event_indices import MAPPING
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.batch import batches
+from lolbin_rules.execution.fill import fill
 from lolbin_rules.execution.record import Execution
 from lolbin_rules.execution.run import Orders, disable, execute
 from lolbin_rules.execution.sweep import Sweeps
 from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.document import from_document
+from lolbin_rules.plan.window import Spans
 from lolbin_rules.rule.model import Rule
 from lolbin_rules.store.port import Document, IndexTemplate, Key, Verdict
 from simulated_executions.faults import Crash, FaultyStore
@@ -28,6 +31,7 @@ from simulated_executions.oracle import Oracle
 from simulated_executions.scenario import (
     EVERY_CODE,
     SECOND,
+    ByHand,
     Codes,
     Faults,
     Grouping,
@@ -171,14 +175,17 @@ class World:
 
     def turn(self) -> None:
         """Everything, until the end of what goes wrong."""
-        coming = sorted(self.scenario.ticks, reverse=True)
+        by_hand = self.scenario.by_hand
+        coming = [*self.scenario.ticks, *((asked.at, len(self.runners) + n) for n, asked in enumerate(by_hand))]
+        heapq.heapify(coming)
         while coming:
-            at, number = coming.pop()
+            at, number = heapq.heappop(coming)
             self.let_pass(max(0, at - self.now))
-            if self.tick(number):
+            if number >= len(self.runners):
+                self._search_by_hand(by_hand[number - len(self.runners)])
+            elif self.tick(number):
                 # It is started again soon, and ticks at once.
-                coming.append((self.now + self.chance.randint(SECOND, 90 * SECOND), number))
-                coming.sort(reverse=True)
+                heapq.heappush(coming, (self.now + self.chance.randint(SECOND, 90 * SECOND), number))
         self.let_pass(max(0, self.scenario.end - self.now))
 
     def drain(self) -> None:
@@ -249,6 +256,22 @@ class World:
             runner.is_busy = False
         self._show_oracle()
         return has_crashed
+
+    def _search_by_hand(self, asked: ByHand) -> None:
+        """A person searches past time, in the place of the second runner, which is idle; once, whatever comes of it."""
+        runner = self.runners[1]
+        runner.is_busy = True
+        self.plan_crash(runner.store)
+        self._take_up_files(runner)
+        (rule,) = (each for each in self._rules(runner) if each.id == asked.rule)
+        self.oracle.note_by_hand(rule.id, runner.version[rule.id][0], (asked.start, asked.end), runner.store.runner)
+        with suppress(Crash):
+            span = Spans.between(moment(asked.start), moment(asked.end))
+            for _ in fill(rule, span, self._orders(runner, [rule]), runner.store):
+                runner.store.counted["by hand"] += 1
+        runner.is_busy = False
+        self._show_oracle()
+        self.oracle.note_done(rule.id, runner.store.runner)
 
     def plan_crash(self, store: FaultyStore) -> None:
         """Decide whether the program ends in the look that begins, and where."""
