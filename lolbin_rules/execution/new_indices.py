@@ -25,7 +25,7 @@ from lolbin_rules.plan.window import DAWN, Spans, Window, before, floor, from_po
 from lolbin_rules.query.time_axis import TimeAxis
 from lolbin_rules.store.port import Query, Store
 
-__all__ = ["watch_indices", "with_read_indices"]
+__all__ = ["watch_indices", "with_first_indices", "with_read_indices"]
 
 WITHIN = timedelta(seconds=30)
 MOST_KNOWN = 5000
@@ -81,6 +81,16 @@ def watch_indices(courses: Iterable[Course], horizon: timedelta, store: Store, p
         # What is searched from now on has met the new indices, which must be told from what was searched before.
         course.execution = replace(course.execution, started_at=begun_at)
         _tell(watched[course.rule.id], was[course.rule.id], horizon)
+
+
+def with_first_indices(course: Course, coverage: Coverage) -> Coverage:
+    """The coverage before a search: by a pattern that was never searched, the indices that are there will be known."""
+    listed = _listed_names(course)
+    known = coverage.indices
+    if not course.rule.index or len(listed) > MOST_KNOWN or (known is not None and known.of == course.rule.index):
+        return coverage
+    # By a version that did not know which there are, it may have been; what is there is known all the same.
+    return replace(coverage, indices=Indices.begin(course.rule.index, _as_remembered(listed)))
 
 
 def with_read_indices(course: Course, coverage: Coverage) -> Coverage:
@@ -148,8 +158,7 @@ def _after(course: Course, watched: Watched, looked_at: datetime) -> Coverage:
     if coverage is None:
         raise AssertionError("coverage is opened before it is planned with")
     if coverage.indices is None or coverage.indices.of != rule.index:
-        # Nothing was searched yet, or not with this pattern, or by a version that did not know: what is there is known.
-        return replace(coverage, indices=Indices.begin(rule.index, watched.present))
+        return with_first_indices(course, coverage)
     return coverage.with_looks(watched.present, watched.looks, looked_at)
 
 

@@ -21,7 +21,7 @@ from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.fold import fold_groups, fold_of_rules
 from lolbin_rules.execution.growth import grow_alerts
 from lolbin_rules.execution.held_back import count_held_back
-from lolbin_rules.execution.new_indices import watch_indices, with_read_indices
+from lolbin_rules.execution.new_indices import watch_indices, with_first_indices, with_read_indices
 from lolbin_rules.execution.patience import Patience, by_lag, leave
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.read import convict, read_shards, read_together
@@ -166,10 +166,10 @@ def _open(courses: Sequence[Course], orders: Orders, store: Store) -> None:
     """Read each rule's coverage and begin what is new: the rule, or its logic."""
 
     def begin(course: Course) -> Coverage:
-        rule, execution = course.rule, course.execution
-        if orders.kind == "scheduled":
-            return opened(course.coverage, rule.id, execution.now, rule.lookback, course.fingerprint)
-        return _asked_for(course, _spans(course, orders))
+        rule, now = course.rule, course.execution.now
+        if orders.kind == "manual":
+            return with_first_indices(course, _asked_for(course, _spans(course, orders)))
+        return with_first_indices(course, opened(course.coverage, rule.id, now, rule.lookback, course.fingerprint))
 
     load_coverage(courses, store, orders.prefix)
     before = {course.rule.id: course.coverage for course in courses}

@@ -19,6 +19,7 @@ from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import execute
 from lolbin_rules.plan.document import from_document
 from lolbin_rules.plan.indices import Indices
+from lolbin_rules.plan.window import Window
 from lolbin_rules.store.embedded import EmbeddedStore
 from lolbin_rules.store.port import Aggregated, Key, Query, ShardFailure
 from watched import Watched, at
@@ -192,6 +193,20 @@ def test_an_index_that_was_made_again_is_new(watched: Watched) -> None:
     bring(watched, "1", first=-3, one=30)
     watched.tick(DAY + 10)
     assert watched.alerted() == Counter(["first", "one"])
+
+
+def test_what_a_person_searched_before_the_first_execution_counts(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Indices that came after it are new to the rule, though it was never executed by its schedule."""
+    watched = Watched(world, tmp_path / "rules", capsys)
+    watched.happen(-3, "first")
+    by_hand = watched.orders(0, kind="manual", spans={"live": (Window(at(-10 * HOUR), at(-5 * HOUR)),)})
+    (execution,) = execute(by_hand, world.store)
+    assert execution.status is Status.SUCCEEDED
+    bring(watched, "2", asked=-6 * HOUR, unasked=-3 * HOUR)
+    assert watched.tick(1).status is Status.SUCCEEDED
+    assert watched.alerted() == Counter(["first", "asked"])
 
 
 def test_another_pattern_begins_anew(watched: Watched) -> None:
