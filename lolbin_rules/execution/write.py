@@ -53,10 +53,11 @@ class AlertWriter:
     """Writes what a search finds.
 
     For every page: which alerts do the hits stand for; which of them may be written under the rules' caps; write the
-    member events of those that stand for groups; then the alerts. All of it comes before coverage: whatever is
-    interrupted is found again by the next execution. A membership comes before the alert of its group, as it alone can
-    be found by its event: should the rule's suppression be another one when the event is met again, it tells which
-    alert is still to be written.
+    member events of those that stand for groups, and the alerts of a sequence's events; then the alerts. All of it
+    comes before coverage: whatever is interrupted is found again by the next execution. A membership comes before the
+    alert of its group, as it alone can be found by its event: should the rule's suppression be another one when the
+    event is met again, it tells which alert is still to be written. So do the alerts of a sequence's events come before
+    its own: what comes late may make another sequence of them, and nobody would write them any more.
     """
 
     def __init__(self, store: Store, prefix: str) -> None:
@@ -70,15 +71,13 @@ class AlertWriter:
             with stretch.course.isolated("Making alerts of hits"):
                 items += self._items(stretch, matches)
         items, there = self._within_caps(self._without_alert(items))
-        items = self._joined(items)
+        items = self._with_blocks(self._joined(items))
         alerts = openers_of(items)
         settled = self._create(alerts, there)
         for key, item in alerts.items():
             _count(item, settled[key])
-        standing = [item for item in items if _stands(item, settled.get(item.alert))]
-        self._create_blocks([item for item in standing if item.match.events])
-        for item in standing:
-            if item.member is not None:
+        for item in items:
+            if _stands(item, settled.get(item.alert)) and item.member is not None:
                 item.stretch.course.groups.add(item.alert)
 
     def _items(self, stretch: Stretch, matches: Sequence[Match]) -> list[Item]:
@@ -183,14 +182,17 @@ class AlertWriter:
             settled[key] = Settled(Fate.DEAD_LETTER if fate is Fate.CREATED else fate, reason)
         return settled
 
-    def _create_blocks(self, items: Sequence[Item]) -> None:
-        """Write an alert for each event of the sequences that stand: found again, they are there already."""
+    def _with_blocks(self, items: Sequence[Item]) -> list[Item]:
+        """Write an alert for each event of a sequence; the items but the sequences that lack one for now."""
         blocks = [(item, block) for item in items for block in _blocks(item)]
+        lacking = set()
         for (item, _), outcome in zip(blocks, self._store.create([block for _, block in blocks]), strict=True):
             if outcome.verdict is Verdict.UNAVAILABLE:
+                lacking.add(id(item))
                 _stop(item, outcome.reason)
             elif outcome.verdict not in IS_KEPT:
                 _leave_hole(item, outcome.reason)
+        return [item for item in items if id(item) not in lacking]
 
     def _joined(self, items: Sequence[Item]) -> list[Item]:
         """Write the memberships that are not there; the items but those whose membership could not be written."""
@@ -240,6 +242,8 @@ def _built(item: Item) -> Alert | None:
 
 
 def _blocks(item: Item) -> list[Document]:
+    if not item.match.events:
+        return []
     course = item.stretch.course
     with course.isolated(f"Building the alerts of the events of {item.alert.index}/{item.alert.id}"):
         return [

@@ -379,11 +379,7 @@ class Oracle:
         if rule.kind == "sequence":
             blocks = Counter(alert[fields.GROUP_ID] for alert in alerts.values() if fields.GROUP_INDEX in alert)
             shells = [name for name, alert in alerts.items() if fields.GROUP_INDEX not in alert]
-            # A block that was refused is written when its sequence is found again, which another logic may not do.
-            least = 2 if len(self._known[rule.id].logics) == 1 else 0
-            self.wrong += [
-                f"{rule.id}: {name} has {blocks[name]} events" for name in shells if not least <= blocks[name] <= 2
-            ]
+            self.wrong += [f"{rule.id}: {name} has {blocks[name]} events" for name in shells if blocks[name] != 2]
 
     def _check_thresholds(self, rule: Watched, alerts: Iterable[Mapping[str, Any]]) -> None:
         least: Counter[tuple[str, int]] = Counter()
