@@ -110,7 +110,10 @@ def _pass(course: Course, coverage: Coverage | None, horizon: timedelta) -> Pass
     logic, now = coverage.logics.current, course.execution.now
     known = coverage.sequence
     if known is None or not known.goes_on(logic, coverage.asked):
-        known = SequenceAxis.begin(logic, now, max(horizon, course.rule.lookback))
+        begun = SequenceAxis.begin(logic, now, max(horizon, course.rule.lookback))
+        # That more is asked of it must not take anything from what was promised.
+        since = known.since if known is not None and known.goes_on(logic, Spans()) else begun.since
+        known = replace(begun, since=min(since, begun.since))
     owed = (coverage.asked - coverage.covered) & Spans.between(known.since, now)
     start = min([before(now, course.rule.lookback), *(window.start for window in owed)])
     return Pass(course, known, coverage.asked, Window(start, now))

@@ -177,21 +177,27 @@ def test_time_without_the_rule_is_not_asked(numbered: Numbered) -> None:
 
 
 def test_time_asked_for_by_hand_is_not_taken_for_read(numbered: Numbered) -> None:
-    """Its documents were passed over, as their time was not asked: what a cap left of it is searched all the same."""
+    """Its documents were passed over, as their time was not asked: what a cap left of it is searched all the same.
+
+    And what comes late of the time before is still found, however long ago that was.
+    """
     numbered.rest(5)
     names = ["one", "two", "three"]
     numbered.write(60, *names)
-    assert_good(numbered.tick(120))
+    assert_good(numbered.tick(10 * DAY))
     assert numbered.alerted() == Counter(["first"])
     numbered.edit(max_alerts=1)
-    by_hand = numbered.orders(121, kind="manual", spans={"live": (Window(at(50), at(70)),)})
+    by_hand = numbered.orders(10 * DAY + 1, kind="manual", spans={"live": (Window(at(50), at(70)),)})
     (execution,) = execute(by_hand, numbered.world.store)
     assert (execution.tally.alerts, execution.tally.is_capped) == (1, True)
-    for minute in range(122, 126):
-        execution = numbered.tick(minute)
+    for minute in range(2, 6):
+        execution = numbered.tick(10 * DAY + minute)
     assert_good(execution)
     assert numbered.alerted() == Counter(["first", *names])
     assert not numbered.state().gaps(execution.now)
+    numbered.write(3, "late")
+    assert_good(numbered.tick(10 * DAY + 6))
+    assert numbered.alerted() == Counter(["first", *names, "late"])
 
 
 def test_two_runners_share_what_they_know(numbered: Numbered) -> None:
