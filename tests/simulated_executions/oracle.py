@@ -324,7 +324,7 @@ class Oracle:
                 if begin.host == arrival.host and time - MAXSPAN < begin.times[0] < time
             ]
             if before and not any(
-                rival.id != arrival.id and rival.host == arrival.host and max(before) <= rival.times[0] <= time
+                rival is not arrival and rival.host == arrival.host and max(before) <= rival.times[0] <= time
                 for rival in rivals
             ):
                 yield ("sequence", arrival.index, arrival.id)
