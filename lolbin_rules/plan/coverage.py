@@ -175,12 +175,16 @@ def opened(coverage: Coverage | None, rule_id: str, now: datetime, lookback: tim
     """The coverage of an enabled rule as it must be before an execution at `now`; the same object if nothing changed.
 
     The first enabling, an enabling after the rule was disabled, and a change of its logic each begin `lookback` ago.
+    What an execution searches is asked in any case, also where the clock was set back or the lookback is longer now:
+    what it leaves undone is a gap.
     """
     start = before(now, lookback)
     if coverage is None:
         return Coverage.begin(rule_id, start, fingerprint)
     if not coverage.is_open:
         coverage = coverage.with_asked(Window(start, FOREVER))
+    elif current := Spans.between(start, floor(now)) - coverage.asked:
+        coverage = replace(coverage, asked=coverage.asked | current)
     if coverage.logics.current.fingerprint != fingerprint:
         coverage = replace(coverage, logics=coverage.logics.edited(Logic(fingerprint, start)))
     return coverage

@@ -163,7 +163,16 @@ def test_opening_an_open_rule_changes_nothing() -> None:
     """The same object is returned, so that the caller knows that there is nothing to write."""
     coverage = opened(None, "r", NOON, 9 * MINUTE, "a")
     assert opened(coverage, "r", NOON + MINUTE, 9 * MINUTE, "a") is coverage
-    assert opened(coverage, "r", NOON - MINUTE, 9 * MINUTE, "a") is coverage
+    assert opened(coverage, "r", NOON - MINUTE, 8 * MINUTE, "a") is coverage
+
+
+def test_what_an_execution_searches_is_asked() -> None:
+    """Where the clock was set back, or the lookback is longer now; what lies between that and the beginning is not."""
+    coverage = opened(None, "r", NOON, 9 * MINUTE, "a")
+    back = opened(coverage, "r", NOON - 60 * MINUTE, 9 * MINUTE, "a")
+    assert back.asked - coverage.asked == Spans.between(NOON - 69 * MINUTE, NOON - 60 * MINUTE)
+    longer = opened(coverage, "r", NOON + MINUTE, 60 * MINUTE, "a")
+    assert longer.asked == Spans.between(NOON - 59 * MINUTE, FOREVER)
 
 
 def test_time_that_a_rule_was_disabled_stays_unasked() -> None:
