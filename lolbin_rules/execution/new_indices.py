@@ -2,7 +2,8 @@
 
 Which indices there are comes with the types of their fields. Only those that are not known yet are looked at, and
 everything that follows from a look is written before anything is searched: who is interrupted in between looks again.
-Rules that are read by sequence numbers need none of it: the shards of an index that is new were never read.
+A rule that is read by sequence numbers reads the shards of an index that is new from their start, but only for time
+since its beginning: what lies before that is searched by time. When all is read, the rest of the gap is closed as well.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from lolbin_rules.plan.window import DAWN, Spans, Window, before, floor, from_po
 from lolbin_rules.query.time_axis import TimeAxis
 from lolbin_rules.store.port import Query, Store
 
-__all__ = ["watch_indices", "with_first_indices", "with_read_indices"]
+__all__ = ["watch_indices", "with_first_indices"]
 
 WITHIN = timedelta(seconds=30)
 MOST_KNOWN = 5000
@@ -90,14 +91,6 @@ def with_first_indices(course: Course, coverage: Coverage) -> Coverage:
     if not course.rule.index or len(listed) > MOST_KNOWN or (known is not None and known.of == course.rule.index):
         return coverage
     # By a version that did not know which there are, it may have been; what is there is known all the same.
-    return replace(coverage, indices=Indices.begin(course.rule.index, _as_remembered(listed)))
-
-
-def with_read_indices(course: Course, coverage: Coverage) -> Coverage:
-    """The coverage after every shard was read to its end: the indices that were there are known, whatever they hold."""
-    listed = _listed_names(course)
-    if course.reading is None or not course.reading.is_whole or len(listed) > MOST_KNOWN:
-        return coverage
     return replace(coverage, indices=Indices.begin(course.rule.index, _as_remembered(listed)))
 
 
@@ -257,6 +250,8 @@ def _tell(watched: Watched, was: Coverage | None, horizon: timedelta) -> None:
         return
     now = course.execution.now
     again = (course.coverage.unmet - was.unmet) & Spans.between(DAWN, before(now, course.rule.lookback))
+    if course.mode == "sequence" and (numbered := course.coverage.sequence):
+        again &= Spans.between(DAWN, numbered.since)  # the rest is read by numbers right now
     if not again:
         return
     names = sorted(watched.names[digest] for digest, look in watched.looks.items() if look.total)

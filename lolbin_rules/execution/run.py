@@ -21,7 +21,7 @@ from lolbin_rules.execution.fields import Exceptions, fit_to_indices
 from lolbin_rules.execution.fold import fold_groups, fold_of_rules
 from lolbin_rules.execution.growth import grow_alerts
 from lolbin_rules.execution.held_back import count_held_back
-from lolbin_rules.execution.new_indices import watch_indices, with_first_indices, with_read_indices
+from lolbin_rules.execution.new_indices import watch_indices, with_first_indices
 from lolbin_rules.execution.patience import Patience, by_lag, leave
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.read import convict, read_shards, read_together
@@ -145,10 +145,9 @@ def _execute(courses: Sequence[Course], orders: Orders, store: Store, convicted:
         _open(ready, orders, store)
         ready = [course for course in ready if not course.tally.failures]
         if orders.kind == "scheduled" and not orders.is_sweep:
-            begin_passes(ready, orders.gap_horizon, store)
-            by_time = [course for course in ready if course.reading is None]
-            watch_indices(by_time, orders.gap_horizon, store, orders.prefix)
+            watch_indices(ready, orders.gap_horizon, store, orders.prefix)
             ready = [course for course in ready if not course.tally.failures]
+            begin_passes(ready, orders.gap_horizon, store)
         for course in ready:
             with course.isolated("Planning"):
                 _plan(course, orders)
@@ -376,7 +375,7 @@ def _searched(course: Course, ended_at: datetime, horizon: timedelta) -> Coverag
             coverage = coverage.with_deferred(window, ended_at)
     if course.reading is None:
         return coverage
-    return with_read_indices(course, course.reading.noted_in(coverage, late, horizon))
+    return course.reading.noted_in(coverage, late, horizon)
 
 
 def _record(courses: Sequence[Course], orders: Orders, store: Store) -> None:

@@ -14,7 +14,7 @@ from event_indices import stored
 from interrupted import Interrupted
 from lolbin_rules.execution.record import Status
 from lolbin_rules.execution.run import execute
-from lolbin_rules.plan.window import Window
+from lolbin_rules.plan.window import DAWN, Spans, Window
 from lolbin_rules.store.embedded import EmbeddedStore
 from lolbin_rules.store.port import Document, Key, Put, Query, Scan, Shard, Verdict
 from numbered import DAY, Numbered, assert_good, begun
@@ -150,6 +150,22 @@ def test_edited_logic_reads_its_own_time_again(numbered: Numbered) -> None:
     numbered.edit(coverage="sequence")
     assert_good(numbered.tick(9 * DAY))
     assert numbered.alerted() == Counter(["first", "other too", "between"])
+
+
+def test_a_new_index_is_searched_for_the_time_of_an_earlier_logic(numbered: Numbered) -> None:
+    """Numbers are read for the time of the present logic only; what was asked before that is searched by time."""
+    assert_good(numbered.tick(DAY))
+    numbered.edit(match={"event.category": "network"})
+    assert_good(numbered.tick(DAY + 5))
+    numbered.write(60, "restored", index="2")
+    numbered.write(-2 * DAY, "not asked", index="2")
+    numbered.write(DAY + 6, "now", index="2")
+    execution = numbered.tick(DAY + 10)
+    assert (execution.status, execution.mode) == (Status.SUCCEEDED, "sequence")
+    assert "hold events of time that was searched before" in execution.reason
+    assert numbered.alerted() == Counter(["first", "restored", "now"])
+    assert_good(numbered.tick(DAY + 15))
+    assert not numbered.state().unmet & Spans.between(DAWN, at(DAY))
 
 
 def test_a_rule_switched_to_numbers_finds_what_it_had_missed(numbered: Numbered) -> None:

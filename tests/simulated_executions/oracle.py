@@ -338,8 +338,7 @@ class Oracle:
             there = _identities(rule.id, written)
             asked = self._known[rule.id].asked
             wanted = {identity for meets in self._every(rule) for identity in self._owed(rule, asked, meets)}
-            # By numbers an index is read from its start anyway, as far back as the logic began.
-            wanted |= set(self._brought(rule)) if rule.mode != "sequence" else set()
+            wanted |= set(self._brought(rule))
             owed += len(wanted)
             self.lost += [f"{rule.id}: {identity}" for identity in sorted(wanted - there.keys())]
             self.doubled += [f"{rule.id}: {each} has {count} alerts" for each, count in there.items() if count > 1]
