@@ -31,7 +31,7 @@ from lolbin_rules.execution.item import (
     openers_of,
     up_to_cap,
 )
-from lolbin_rules.execution.progress import Stretch
+from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.plan.window import from_position, position
 from lolbin_rules.rule_types.match import Match
 from lolbin_rules.store.port import Document, Key, Outcome, Source, Store, Stored, Verdict
@@ -184,14 +184,21 @@ class AlertWriter:
 
     def _with_blocks(self, items: Sequence[Item]) -> list[Item]:
         """Write an alert for each event of a sequence; the items but the sequences that lack one for now."""
-        blocks = [(item, block) for item in items for block in _blocks(item)]
+        blocks = [(item, Key(item.alert.index, block.id), block) for item in items for block in _blocks(item)]
+        outcomes = self._write({key: block.source for _, key, block in blocks})
+        settled = {key: Settled(FATES[outcome.verdict], outcome.reason) for key, outcome in outcomes.items()}
+        refused = {key: block for _, key, block in blocks if settled[key].fate is Fate.REFUSED}
+        settled |= self._bury(refused, settled)
         lacking = set()
-        for (item, _), outcome in zip(blocks, self._store.create([block for _, block in blocks]), strict=True):
-            if outcome.verdict is Verdict.UNAVAILABLE:
+        for item, key, block in blocks:
+            one = settled[key]
+            if one.fate is Fate.UNAVAILABLE:
                 lacking.add(id(item))
-                _stop(item, outcome.reason)
-            elif outcome.verdict not in IS_KEPT:
-                _leave_hole(item, outcome.reason)
+                _stop(item, one.reason)
+            elif one.fate is Fate.REFUSED:
+                _leave_hole(item, one.reason)
+            elif one.fate is Fate.DEAD_LETTER:
+                _tell_of_dead_letter(item.stretch.course, block, one.reason)
         return [item for item in items if id(item) not in lacking]
 
     def _joined(self, items: Sequence[Item]) -> list[Item]:
@@ -241,15 +248,12 @@ def _built(item: Item) -> Alert | None:
     return None
 
 
-def _blocks(item: Item) -> list[Document]:
+def _blocks(item: Item) -> list[Alert]:
     if not item.match.events:
         return []
     course = item.stretch.course
     with course.isolated(f"Building the alerts of the events of {item.alert.index}/{item.alert.id}"):
-        return [
-            Document(Key(item.alert.index, block.id), block.source)
-            for block in build_blocks(course.rule, item.match.events, group=item.alert.id, context=course.context)
-        ]
+        return build_blocks(course.rule, item.match.events, group=item.alert.id, context=course.context)
     return []
 
 
@@ -266,12 +270,17 @@ def _count(item: Item, settled: Settled) -> None:
             _note_if_late(item)
         if settled.alert:
             course.tally.raised.append(settled.alert.source[fields.REASON])
-    if settled.fate is Fate.DEAD_LETTER:
-        course.tally.dead_letters += 1
-        course.tally.problems.append(
-            f"The alert index refused the alert of {item.hit.key.index}/{item.hit.key.id} ({settled.reason}); "
-            f"it was written without the copied source, which is kept in the dead letters under {item.alert.id}."
-        )
+    if settled.fate is Fate.DEAD_LETTER and settled.alert:
+        _tell_of_dead_letter(course, settled.alert, settled.reason)
+
+
+def _tell_of_dead_letter(course: Course, alert: Alert, reason: str) -> None:
+    event = alert.source[fields.ANCESTORS][-1]
+    course.tally.dead_letters += 1
+    course.tally.problems.append(
+        f"The alert index refused the alert of {event['index']}/{event['id']} ({reason}); it was written without the "
+        f"copied source, which is kept in the dead letters under {alert.id}."
+    )
 
 
 def _note_if_late(item: Item) -> None:

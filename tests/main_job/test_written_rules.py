@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -232,6 +232,21 @@ def test_no_sequence_has_an_alert_before_each_of_its_events_has(world: World) ->
     blocks = [b for b in site.alerts(blocks=True) if b["kibana.alert.group.id"] == shell["kibana.alert.uuid"]]
     events = {b["kibana.alert.group.index"]: b["kibana.alert.ancestors"][-1]["id"] for b in blocks}
     assert events == {0: "a-start", 1: "late"}
+
+
+def test_alerts_of_a_sequence_that_the_index_refuses_are_kept(world: World) -> None:
+    """Those of its events like its own: without the source, which goes to the dead letters; nothing is left to do."""
+    site = Site(world, [rule(world, type="eql", query=SEQUENCE)])
+    mapping = {"dynamic": "false", "properties": {"process": {"properties": {"name": {"type": "date"}}}}}
+    (alerts,) = (template for template in templates(world.written) if template.name.endswith("-alerts"))
+    body = {**alerts.body, "mappings": mapping, "settings": {"index.mapping.ignore_malformed": False}}
+    assert world.store.prepare([replace(alerts, version=alerts.version + 1, body=body)])
+    site.add(starts_and_connects(("a", 1, 2)))
+    execution = site.tick(5)["written"]
+    assert (execution.status, execution.tally.dead_letters) == (Status.PARTIAL_FAILURE, 3)
+    assert len(stored(world.store, f"{world.written}-dead-letters")) == 3
+    assert (len(site.alerts()), len(site.alerts(blocks=True))) == (1, 2)
+    assert site.tick(6)["written"].status is Status.SUCCEEDED
 
 
 def test_sequences_beyond_the_cap_come_with_the_next_executions(world: World) -> None:

@@ -6,7 +6,6 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -17,7 +16,7 @@ from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.batch import batches
 from lolbin_rules.execution.fill import fill
-from lolbin_rules.execution.record import Execution
+from lolbin_rules.execution.record import Execution, Status
 from lolbin_rules.execution.run import Orders, disable, execute
 from lolbin_rules.execution.sweep import Sweeps
 from lolbin_rules.plan.coverage import Coverage
@@ -182,7 +181,8 @@ class World:
             at, number = heapq.heappop(coming)
             self.let_pass(max(0, at - self.now))
             if number >= len(self.runners):
-                self._search_by_hand(by_hand[number - len(self.runners)])
+                if not self._search_by_hand(by_hand[number - len(self.runners)]):
+                    heapq.heappush(coming, (self.now + self.chance.randint(SECOND, 90 * SECOND), number))
             elif self.tick(number):
                 # It is started again soon, and ticks at once.
                 heapq.heappush(coming, (self.now + self.chance.randint(SECOND, 90 * SECOND), number))
@@ -257,21 +257,25 @@ class World:
         self._show_oracle()
         return has_crashed
 
-    def _search_by_hand(self, asked: ByHand) -> None:
-        """A person searches past time, in the place of the second runner, which is idle; once, whatever comes of it."""
+    def _search_by_hand(self, asked: ByHand) -> bool:
+        """A person searches past time, in the place of the second runner, which is idle; whether that has succeeded."""
         runner = self.runners[1]
         runner.is_busy = True
         self.plan_crash(runner.store)
         self._take_up_files(runner)
         (rule,) = (each for each in self._rules(runner) if each.id == asked.rule)
         self.oracle.note_by_hand(rule.id, runner.version[rule.id][0], (asked.start, asked.end), runner.store.runner)
-        with suppress(Crash):
-            span = Spans.between(moment(asked.start), moment(asked.end))
-            for _ in fill(rule, span, self._orders(runner, [rule]), runner.store):
+        span, status = Spans.between(moment(asked.start), moment(asked.end)), Status.FAILED
+        try:
+            for execution in fill(rule, span, self._orders(runner, [rule]), runner.store):
+                status = execution.status
                 runner.store.counted["by hand"] += 1
+        except Crash:
+            status = Status.FAILED
         runner.is_busy = False
         self._show_oracle()
         self.oracle.note_done(rule.id, runner.store.runner)
+        return status is Status.SUCCEEDED
 
     def plan_crash(self, store: FaultyStore) -> None:
         """Decide whether the program ends in the look that begins, and where."""
