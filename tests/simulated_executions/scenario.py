@@ -120,7 +120,12 @@ class ByHand:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A rule as it is at the start, and what the oracle has to know of it."""
+    """A rule as it is at the start, and what the oracle has to know of it.
+
+    Attributes:
+        flips: when its file begins to say `sequence` instead of its mode, when that ends, and so on. What is promised
+            of its mode is promised throughout.
+    """
 
     id: str
     kind: Kind
@@ -129,6 +134,11 @@ class Watched:
     max_alerts: int
     codes: Codes = EVERY_CODE
     mode: CoverageMode = "event_time"
+    flips: tuple[int, ...] = ()
+
+    def mode_at(self, now: int) -> CoverageMode:
+        """How its file says at a moment that it is read."""
+        return "sequence" if sum(at <= now for at in self.flips) % 2 else self.mode
 
     def times_of(self, arrival: Arrival) -> tuple[int, ...]:
         """The times that a document has for this rule."""
@@ -258,6 +268,7 @@ def draw(seed: int) -> Scenario:
     if is_pair:
         ticks = sorted([*ticks, *((at + chance.randint(0, interval), 1) for at, _ in ticks if chance.random() < 0.5)])
     rules, arrivals = _with_modes(random.Random(f"modes {seed}"), rules, arrivals)
+    rules = tuple(_with_flips(random.Random(f"flips {seed}"), rules, length))
     brought = list(_brought(random.Random(f"new index {seed}"), rules[0], len(arrivals), length))
     arrivals += brought
     return Scenario(
@@ -267,7 +278,7 @@ def draw(seed: int) -> Scenario:
         tuple(sorted(edits, key=lambda edit: edit.at)),
         faults,
         tuple(ticks),
-        chance.choice((0.02, 0.05, 0.2)) if is_pair else 0,
+        chance.choice((0.02, 0.05, 0.1)) if is_pair else 0,
         end,
         chance.choice((1, 2, 3, 7, 1000)),
         sweeps,
@@ -279,7 +290,7 @@ def draw(seed: int) -> Scenario:
 
 def _by_hand(chance: random.Random, rules: tuple[Watched, ...], edits: Sequence[Edit], length: int) -> Iterator[ByHand]:
     """Above all what happened while a rule was disabled, else any past."""
-    if chance.random() < 0.6:
+    if chance.random() < 0.75:
         return
     for rule in rules:
         switched = [edit.at for edit in edits if edit.rule == rule.id and edit.what in {"disable", "enable"}]
@@ -319,6 +330,14 @@ def _with_modes(
         for arrival in arrivals
     ]
     return chosen, dated
+
+
+def _with_flips(chance: random.Random, rules: tuple[Watched, ...], length: int) -> Iterator[Watched]:
+    """The same rules, some of which are read by time and, for a while, by numbers."""
+    for rule in rules:
+        is_flipped = rule.kind in {"query", "grouped"} and rule.mode == "event_time" and chance.random() < 0.3
+        flips = sorted(chance.randint(0, length) for _ in range(chance.randint(1, 4))) if is_flipped else ()
+        yield replace(rule, flips=tuple(flips))
 
 
 def _sweeps(chance: random.Random) -> tuple[tuple[int, int] | None, float]:

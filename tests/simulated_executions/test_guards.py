@@ -30,9 +30,11 @@ OFTEN: Mapping[str, Mapping[str, Any]] = {
 def sharpened(guard: str, seed: int) -> Scenario:
     """The world of a seed; for what is rarely decisive, one in which the occasion comes often.
 
-    New indices, and what a person asks for, are in those worlds alone whose guard is about them.
+    New indices, and what a person asks for, are in those worlds alone whose guard is about them; no rule is switched
+    between time and numbers.
     """
     scenario = draw(seed)
+    scenario = replace(scenario, rules=tuple(replace(rule, flips=()) for rule in scenario.rules))
     if "new ind" not in guard:
         old = tuple(arrival for arrival in scenario.arrivals if arrival.index not in scenario.brought)
         scenario = replace(scenario, arrivals=old, brought=frozenset())

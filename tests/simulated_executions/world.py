@@ -365,7 +365,10 @@ class World:
         }
 
     def _rules(self, runner: Runner) -> list[Rule]:
-        return [_as_written(rule, *runner.version[rule.id]) for rule in self.scenario.rules]
+        return [
+            _as_written(replace(rule, mode=rule.mode_at(self.now), flips=()), *runner.version[rule.id])
+            for rule in self.scenario.rules
+        ]
 
     def _orders(self, runner: Runner, rules: list[Rule]) -> Orders:
         return Orders(rules, {}, moment(self._clock(runner)), prefix=PREFIX)
