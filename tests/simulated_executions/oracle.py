@@ -2,9 +2,9 @@
 
 The promise: a document that matches and becomes searchable no later than the rule's tolerance after its time is
 alerted, where its time was asked: from one lookback before the first execution on, while the rule is enabled, and
-whatever a person asks for by hand. Where
-there are sweeps, so is one that became searchable before a sweep that reached its time; and as these follow each other
-while the program runs, every one that is later than its time by no more than the reach less the interval of sweeps.
+whatever a person asks for by hand. Where there are sweeps, so is one that became searchable before a sweep that reached
+its time; and as these follow each other while the program runs, every one that is later than its time by no more than
+the reach less the interval of sweeps.
 What an index holds that came after the rule had seen which there are is owed an alert however late it is.
 Where a rule's logic was edited, a document is owed an alert if the logic in force at its time and all later ones want
 it; sweeps do not reach before the beginning of the logic in force.
