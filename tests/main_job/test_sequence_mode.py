@@ -160,6 +160,7 @@ def test_a_new_index_is_searched_for_the_time_of_an_earlier_logic(numbered: Numb
     numbered.write(60, "restored", index="2")
     numbered.write(-2 * DAY, "not asked", index="2")
     numbered.write(DAY + 6, "now", index="2")
+    numbered.world.store.refresh([numbered.name_of("2")])
     execution = numbered.tick(DAY + 10)
     assert (execution.status, execution.mode) == (Status.SUCCEEDED, "sequence")
     assert "hold events of time that was searched before" in execution.reason
