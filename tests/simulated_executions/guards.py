@@ -258,7 +258,7 @@ def _passed_over() -> AbstractContextManager[Any]:
 
 
 GUARDS: Mapping[str, tuple[Removed, int]] = {
-    "a partial page is not believed": (_partial_flag, 30),
+    "a partial page is not believed": (_partial_flag, 40),
     "a partial aggregation is not believed": (_partial_flag_of_counts, 70),
     "partial events of sequences are not believed": (_partial_flag_of_sequences, 30),
     "every item of a bulk is looked at": (_item_verdict, 0),
@@ -273,17 +273,17 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "a search that breaks off is believed up to there": (_belief_up_to_a_break, 0),
     "members are refreshed before they are counted": (_refresh_before_counting, 0),
     "the store's clock decides": (_clock_of_the_store, 25),
-    "an alert that cannot be written leaves a hole": (_holes, 10),
+    "an alert that cannot be written leaves a hole": (_holes, 36),
     "members of groups are looked at one by one": (_members_of_groups, 5),
-    "memberships before the alert of their group": (_members_before_alerts, 10),
+    "memberships before the alert of their group": (_members_before_alerts, 44),
     "sweeps": (_sweeps, 5),
     "counts are exact before time is done": (_counting_before_belief, 0),
-    "counts are exact before another logic takes over": (_counting_before_an_edit, 8),
-    "shards are refreshed before they are read": (_refresh_before_reading, 230),
+    "counts are exact before another logic takes over": (_counting_before_an_edit, 140),
+    "shards are refreshed before they are read": (_refresh_before_reading, 303),
     "a cursor stands before what is not confirmed": (_belief_in_shards, 10),
     "new indices are looked at": (_new_indices, 0),
-    "new indices are looked at until nothing more comes": (_young_indices, 105),
+    "new indices are looked at until nothing more comes": (_young_indices, 235),
     "only searches after a look have met a new index": (_looks_before_searches, 0),
-    "what was passed over and asked for by hand is read": (_passed_over, 0),
+    "what was passed over and asked for by hand is read": (_passed_over, 20),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""
