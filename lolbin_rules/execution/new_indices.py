@@ -86,12 +86,11 @@ def watch_indices(courses: Iterable[Course], horizon: timedelta, store: Store, p
 
 def with_first_indices(course: Course, coverage: Coverage) -> Coverage:
     """The coverage before a search: by a pattern that was never searched, the indices that are there will be known."""
-    listed = _listed_names(course)
-    known = coverage.indices
-    if not course.rule.index or len(listed) > MOST_KNOWN or (known is not None and known.of == course.rule.index):
+    index, known = course.rule.index, coverage.indices
+    if not index or (known is not None and known.of == index) or len(listed := _listed_names(course)) > MOST_KNOWN:
         return coverage
     # By a version that did not know which there are, it may have been; what is there is known all the same.
-    return replace(coverage, indices=Indices.begin(course.rule.index, _as_remembered(listed)))
+    return replace(coverage, indices=Indices.begin(index, _as_remembered(listed)))
 
 
 def _listed_names(course: Course) -> dict[str, str]:
@@ -147,12 +146,10 @@ def _watched(course: Course, horizon: timedelta) -> Watched | None:
 
 
 def _after(course: Course, watched: Watched, looked_at: datetime) -> Coverage:
-    coverage, rule = course.coverage, course.rule
-    if coverage is None:
+    if course.coverage is None:
         raise AssertionError("coverage is opened before it is planned with")
-    if coverage.indices is None or coverage.indices.of != rule.index:
-        return with_first_indices(course, coverage)
-    return coverage.with_looks(watched.present, watched.looks, looked_at)
+    # Somebody else may have searched by another pattern meanwhile.
+    return with_first_indices(course, course.coverage).with_looks(watched.present, watched.looks, looked_at)
 
 
 def _look(watched: Sequence[Watched], store: Store) -> None:

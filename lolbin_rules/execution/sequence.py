@@ -185,7 +185,7 @@ def plan_pass(course: Course, horizon: timedelta) -> None:
     before_it = replace(coverage, asked=coverage.asked & early)
     planned = plan(rule.interval, rule.lookback, before_it, course.execution.now, gap_horizon=horizon)
     tell_of_expired(course, planned)
-    # After a clock was set back, a cap may have left over what is not asked at all, and not asked for by numbers.
+    # What a cap left over may lie beyond what is asked, where a clock was set back since; numbers do not ask for it.
     by_time = (early & coverage.asked) | (coverage.left_over - coverage.asked)
     owed = (by_time & Spans((planned.current, *planned.backlog))).windows
     oldest_then_newest = [*owed[:1], *reversed(owed[1:])]
