@@ -20,6 +20,18 @@ from simulated_executions.world import World, run
 TESTS = Path(__file__).parents[1]
 SEEDS = 2000
 GROUPS = 4
+REPLAY = """
+import re
+from simulated_executions.world import World, drawn_uuids
+from simulated_executions.scenario import draw
+for seed in range(610_000, 610_004):
+    with drawn_uuids(seed):
+        world = World(draw(seed))
+        world.turn()
+        world.drain()
+    for key, source in world.store.written("*").items():
+        print(key, re.sub("_ms': [0-9]+", "", str(source)))  # how long it took is this machine's
+"""
 FAULTS = (
     "answer lost",
     "broken off",
@@ -59,6 +71,22 @@ def test_a_seed_replays(seed: int) -> None:
     first, second = run(draw(seed)), run(draw(seed))
     assert first == second
     assert draw(seed) == draw(seed)
+
+
+def test_a_seed_replays_in_another_process() -> None:
+    """Down to the uuids of what is written, and whatever order the sets of that process have."""
+    first, second = (python("-c", REPLAY, PYTHONHASHSEED=seed).stdout for seed in ("1", "2"))
+    assert "kibana.alert.uuid" in first
+    assert first == second
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own that ended well."""
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    environment = {**os.environ, "PYTHONPATH": paths, **environment}
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def healthy(seed: int) -> Scenario:
@@ -130,10 +158,7 @@ def test_a_crash_is_nothing_that_anybody_catches() -> None:
 
 def test_the_last_line_of_the_program_is_the_figure() -> None:
     """It exits with 0 where every promise was kept."""
-    command = [sys.executable, "-m", "simulated_executions", "--seeds", "4", "--seed-from", "7", "--processes", "1"]
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = python("-m", "simulated_executions", "--seeds", "4", "--seed-from", "7", "--processes", "1")
     assert done.stdout.splitlines()[-1].startswith("4 seeds, ")
     assert " 0 lost, 0 doubled, 0 wrong" in done.stdout.splitlines()[-1]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import heapq
 import random
+import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+from unittest.mock import patch
 
 from event_indices import MAPPING
 from lolbin_rules.alert.templates import templates
@@ -399,13 +402,22 @@ def _as_written(rule: Watched, codes: Codes, grouping: Grouping, is_enabled: boo
     return rule_of(rule, codes, grouping).model_copy(update={"enabled": is_enabled})
 
 
+@contextmanager
+def drawn_uuids(seed: int) -> Iterator[None]:
+    """Indices and executions have their uuids from the seed: what is sorted by them comes in the same order again."""
+    chance = random.Random(f"uuids {seed}")
+    with patch.object(uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)):
+        yield
+
+
 def run(scenario: Scenario, prepare: Callable[[World], Any] | None = None) -> Ended:
     """Let a scenario take place, and say how it ended."""
-    world = World(scenario)
-    if prepare:
-        prepare(world)
-    world.turn()
-    world.drain()
+    with drawn_uuids(scenario.seed):
+        world = World(scenario)
+        if prepare:
+            prepare(world)
+        world.turn()
+        world.drain()
     oracle = world.oracle
     owed, alerts = oracle.judge(world.store.written(f"{PREFIX}-*"))
     faults = sum((runner.store.counted for runner in world.runners), Counter[str]())
