@@ -24,6 +24,7 @@ from lolbin_rules.plan.coverage import Coverage
 from lolbin_rules.plan.indices import Bounds, Indices, Look, Named, hour_of
 from lolbin_rules.plan.window import DAWN, Spans, Window, before, floor, from_position, position
 from lolbin_rules.query.time_axis import TimeAxis
+from lolbin_rules.rule_types.sequence_candidates import reach, settling
 from lolbin_rules.store.port import Query, Store
 
 __all__ = ["watch_indices", "with_first_indices"]
@@ -149,7 +150,14 @@ def _after(course: Course, watched: Watched, looked_at: datetime) -> Coverage:
     if course.coverage is None:
         raise AssertionError("coverage is opened before it is planned with")
     # Somebody else may have searched by another pattern meanwhile.
-    return with_first_indices(course, course.coverage).with_looks(watched.present, watched.looks, looked_at)
+    known = with_first_indices(course, course.coverage)
+    return known.with_looks(watched.present, watched.looks, looked_at, _reach(course))
+
+
+def _reach(course: Course) -> timedelta:
+    """How far behind an event the sequences may lie that it is a part of; all else lies where its events do."""
+    plan = course.compiled.plan if course.compiled else None
+    return reach(plan, course.rule.lookback) + settling(plan) if plan and not plan.is_sample else timedelta()
 
 
 def _look(watched: Sequence[Watched], store: Store) -> None:

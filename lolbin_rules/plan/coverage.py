@@ -147,15 +147,20 @@ class Coverage:
         later = _union(stretch.after(moment) & self.logics.counts(stretch.logic) for stretch in self.searched)
         return (Deferred(part, moment) for part in spans - later)
 
-    def with_looks(self, present: Mapping[str, Named], looks: Mapping[str, Look], looked_at: datetime) -> Coverage:
+    def with_looks(
+        self, present: Mapping[str, Named], looks: Mapping[str, Look], looked_at: datetime, reach: timedelta
+    ) -> Coverage:
         """The coverage after new indices were looked at; see `Indices.after`. Time that is not asked stays unasked.
 
-        `looked_at` must not be before the looks: a search that began before may have lacked what they found.
+        `looked_at` must not be before the looks: a search that began before may have lacked what they found. `reach` is
+        how far behind an event a match may lie that it is a part of: so much more than the events' own time is searched
+        again.
         """
         if self.indices is None:
             return self
         moment = floor(looked_at)
-        indices, again = self.indices.after(present, looks, moment)
+        indices, found = self.indices.after(present, looks, moment)
+        again = Spans(tuple(Window(window.start, max(window.end, min(moment, window.end + reach))) for window in found))
         reopened = _joined([*self.reopened, *self._not_after(again & self.asked, moment)])
         return replace(self, indices=indices, reopened=reopened)
 

@@ -46,7 +46,7 @@ def coverages(draw: st.DrawFn) -> Coverage:
         look = Look(bounds, {at(1): draw(st.integers(1, 9))}, recent=2, older=3)
         there = {"known": Named("a"), "new": Named("b")}
         met = Indices.begin(("a-*", "b"), {"known": there["known"]})
-        coverage = replace(coverage, indices=met).with_looks(there, {"new": look}, draw(instants(1, 50)))
+        coverage = replace(coverage, indices=met).with_looks(there, {"new": look}, draw(instants(1, 50)), SECOND)
     return coverage if draw(st.booleans()) else closed(coverage, at(70))
 
 

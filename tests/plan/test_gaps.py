@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,7 +98,8 @@ def test_what_an_index_brought_is_a_reason_of_its_own() -> None:
     """Where it was searched before; where it was not, that is the reason, and where a cap left something, the cap."""
     coverage = Coverage.begin("rule", at(0), "new").with_searched(span(0, 30), at(LENGTH), "new", MILLISECOND)
     look = Look(Bounds(EPOCH, at(10), at(35)), recent=1)
-    coverage = replace(coverage, indices=Indices(("a",))).with_looks({"b": Named("b")}, {"b": look}, at(LENGTH))
+    coverage = replace(coverage, indices=Indices(("a",)))
+    coverage = coverage.with_looks({"b": Named("b")}, {"b": look}, at(LENGTH), timedelta())
     coverage = coverage.with_deferred(span(10, 20), at(LENGTH + 1))
     seen = picture(coverage, [attempt(spans((0, 30)), at(1), "failed")], PERIOD, at(LENGTH), MILLISECOND)
     assert reasons(seen.gaps) == [

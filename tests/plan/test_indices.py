@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from timeline import DAY, HOUR, MINUTE, NOON, SECOND, any_spans, at, instants, moments, windows
 
 from lolbin_rules.plan.coverage import Coverage
-from lolbin_rules.plan.indices import LONGEST, QUIET, Bounds, Indices, Look, Named, hour_of
+from lolbin_rules.plan.indices import LONGEST, QUIET, Bounds, Indices, Look, Named, Young, hour_of
 from lolbin_rules.plan.plan import plan
 from lolbin_rules.plan.window import DAWN, FOREVER, Spans, Window
 
@@ -133,12 +133,26 @@ def test_only_a_later_search_has_met_what_was_found(
             coverage = begun
             for number in range(3):
                 if number == when:
-                    coverage = coverage.with_looks(PRESENT, {"new": look}, looked_at)
+                    coverage = coverage.with_looks(PRESENT, {"new": look}, looked_at, timedelta())
                 if number < len(order):
                     window, searched_at = order[number]
                     coverage = coverage.with_searched(window, searched_at, "a", SECOND)
             assert moments(coverage.covered) == expected
             assert not coverage.unmet - coverage.asked
+
+
+@pytest.mark.parametrize(
+    ("reach", "last"),
+    [(timedelta(), -8 * HOUR), (20 * MINUTE, 20 * MINUTE - 8 * HOUR), (DAY, SECOND)],
+    ids=["none", "some", "up to the look"],
+)
+def test_what_its_events_are_a_part_of_is_searched_again(reach: timedelta, last: timedelta) -> None:
+    """A sequence lies where its last event does, which may be in a known index, and behind the hours of the new one."""
+    begun = Coverage.begin("r", NOON - DAY, "a").with_searched(Window(NOON - DAY, NOON), NOON, "a", MINUTE)
+    look = Look(BOUNDS, {NOON - 9 * HOUR: 1}, recent=0)
+    before = replace(KNOWN, young={"new": Young(NOON, NOON, Look(BOUNDS))})
+    coverage = replace(begun, indices=before).with_looks(PRESENT, {"new": look}, NOON + SECOND, reach)
+    assert coverage.unmet == Spans.between(NOON - 9 * HOUR, NOON + last)
 
 
 @pytest.mark.parametrize("days", [3, 10])
@@ -147,7 +161,7 @@ def test_what_an_index_brought_is_planned_within_the_horizon_and_no_more(days: i
     begun = Coverage.begin("r", NOON - 20 * DAY, "a").with_searched(Window(NOON - 20 * DAY, NOON), NOON, "a", MINUTE)
     hour = Window(NOON - days * DAY, NOON - days * DAY + HOUR)
     look = Look(BOUNDS, {hour.start: 1}) if days == 3 else replace(EMPTY, older=1, oldest=(hour.start, hour.start))
-    coverage = replace(begun, indices=KNOWN).with_looks(PRESENT, {"new": look}, NOON)
+    coverage = replace(begun, indices=KNOWN).with_looks(PRESENT, {"new": look}, NOON, timedelta())
     planned = plan(5 * MINUTE, 9 * MINUTE, coverage, NOON + MINUTE)
     assert planned.backlog == ((hour,) if days == 3 else ())
     assert (hour.start in coverage.gaps(NOON), planned.expired) == (True, Spans())

@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lolbin_rules.alert import identity
-from lolbin_rules.execution import item, run, search, sweep, write
+from lolbin_rules.execution import item, new_indices, run, search, sweep, write
 from lolbin_rules.execution.item import Fate
 from lolbin_rules.execution.progress import Course, Stretch
 from lolbin_rules.execution.record import Execution
@@ -247,8 +247,13 @@ def _looks_before_searches() -> AbstractContextManager[Any]:
     """What was searched before an index was looked at passes for searched with it."""
     with_looks = Coverage.with_looks
     return patch.object(
-        Coverage, "with_looks", lambda coverage, there, looks, _: with_looks(coverage, there, looks, DAWN)
+        Coverage, "with_looks", lambda coverage, there, looks, _, reach: with_looks(coverage, there, looks, DAWN, reach)
     )
+
+
+def _sequences_of_new_indices() -> AbstractContextManager[Any]:
+    """Only the hours of a new index's events are searched again, not where sequences end that they begin."""
+    return patch.object(new_indices, "_reach", lambda _: timedelta())
 
 
 def _passed_over() -> AbstractContextManager[Any]:
@@ -284,6 +289,7 @@ GUARDS: Mapping[str, tuple[Removed, int]] = {
     "new indices are looked at": (_new_indices, 0),
     "new indices are looked at until nothing more comes": (_young_indices, 235),
     "only searches after a look have met a new index": (_looks_before_searches, 0),
+    "a new index is searched for the sequences that it begins": (_sequences_of_new_indices, 752739),
     "what was passed over and asked for by hand is read": (_passed_over, 20),
 }
 """What each guard is for -> what takes it away, and a seed not long before the first that shows it."""

@@ -250,18 +250,17 @@ class Oracle:
         return bool(logics) and all(arrival.code in codes for codes, _ in logics[first:])
 
     def _promised(
-        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets, only: frozenset[str] | None = None
+        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets, new: frozenset[str] = frozenset()
     ) -> Iterator[tuple[Arrival, list[int]]]:
-        """The documents, of some indices only, that a look must have met, with their times for which that is so."""
+        """The documents that a look must have met, and all of new indices, with their times for which that is so."""
         spans = list(spans)
         for number, arrival in enumerate(self._scenario.arrivals):
-            if only is not None and arrival.index not in only:
-                continue
             seen = self._searchable.get(number, FOREVER)
+            is_brought = arrival.index in new and seen < FOREVER
             times = [
                 time
                 for time in rule.times_of(arrival)
-                if meets(seen, time)
+                if (is_brought or meets(seen, time))
                 and any(start <= time < end for start, end in spans)
                 and self._wanted(rule, arrival, time)
             ]
@@ -278,44 +277,44 @@ class Oracle:
         return [self._ordinary(rule), *self._known[rule.id].swept, *numbers]
 
     def _brought(self, rule: Watched) -> Iterator[Identity]:
-        """What is owed an alert because its index is new."""
+        """What is owed an alert by ordinary executions, and because its index is new, or that of a part of it."""
         history, first = self._known[rule.id], dict[str, int]()
         for arrival in self._scenario.arrivals:
             first[arrival.index] = min(first.get(arrival.index, FOREVER), arrival.written)
         new = frozenset(index for index in self._scenario.brought if first[index] > history.listed_at)
-        return self._owed(rule, history.asked, lambda seen, _: seen < FOREVER, new)
+        return self._owed(rule, history.asked, self._ordinary(rule), new)
 
     def _owed(
-        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets, only: frozenset[str] | None = None
+        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets, new: frozenset[str] = frozenset()
     ) -> Iterator[Identity]:
         """What is owed an alert, by what an alert is known by."""
         if rule.kind in {"query", "grouped"}:
-            for arrival, _times in self._promised(rule, spans, meets, only):
+            for arrival, _times in self._promised(rule, spans, meets, new):
                 if arrival.category == "a":
                     yield ("event", arrival.index, arrival.id)
         elif rule.kind == "threshold":
-            for (host, slot), count in self._slots(rule, spans, meets, only).items():
+            for (host, slot), count in self._slots(rule, spans, meets, new).items():
                 if count >= LEAST:
                     yield ("slot", host, slot)
         else:
-            yield from self._sequences(rule, list(spans), meets, only)
+            yield from self._sequences(rule, list(spans), meets, new)
 
     def _slots(
-        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets, only: frozenset[str] | None = None
+        self, rule: Watched, spans: Iterable[tuple[int, int]], meets: Meets, new: frozenset[str] = frozenset()
     ) -> Counter[tuple[str, int]]:
         counted: Counter[tuple[str, int]] = Counter()
-        for arrival, times in self._promised(rule, spans, meets, only):
+        for arrival, times in self._promised(rule, spans, meets, new):
             if arrival.category == "a" and arrival.host:
                 counted.update({(arrival.host, _slot(rule, time)) for time in times})
         return counted
 
     def _sequences(
-        self, rule: Watched, spans: list[tuple[int, int]], meets: Meets, only: frozenset[str] | None
+        self, rule: Watched, spans: list[tuple[int, int]], meets: Meets, new: frozenset[str]
     ) -> Iterator[Identity]:
         """Endings that are found whatever else was searchable when it was looked."""
-        begins = [arrival for arrival, _ in self._promised(rule, EVERYTHING, meets, only) if arrival.category == "b"]
+        begins = [arrival for arrival, _ in self._promised(rule, EVERYTHING, meets, new) if arrival.category == "b"]
         rivals = [arrival for arrival in self._scenario.arrivals if arrival.category == "c"]
-        for arrival, (time, *_) in self._promised(rule, spans, meets, only):
+        for arrival, (time, *_) in self._promised(rule, spans, meets, new):
             if arrival.category != "c" or arrival.host is None:
                 continue
             before = [
