@@ -52,6 +52,7 @@ class History:
         seen: how many documents were searchable then.
         by_hand: spans that a person may have asked for; how much of them was taken up is not known yet.
         is_closed: it was never executed, or was disabled since.
+        closing: by runner, when it was about to note last that the rule is disabled, unless it executed it since.
         swept: what sweeps must have found.
         sweeping: by runner, what sweeps began that must be made up for by later ones, unless the runner ends: when, and
             from which time on.
@@ -67,10 +68,16 @@ class History:
     seen: int = 0
     by_hand: list[tuple[int, int]] = field(default_factory=list)
     is_closed: bool = True
+    closing: dict[int, int] = field(default_factory=dict)
     swept: list[Meets] = field(default_factory=list)
     sweeping: dict[int, list[int]] = field(default_factory=dict)
     half_done: set[int] = field(default_factory=set)
     listed_at: int = FOREVER
+
+    def close(self, now: int) -> None:
+        """From now on nothing is asked, until it is seen to be again."""
+        self.asked = [(start, min(end, now)) for start, end in self.asked if start < now]
+        self.is_closed = True
 
     @property
     def since(self) -> int:
@@ -110,11 +117,10 @@ class Oracle:
         """A file says so now."""
         self._known[rule].ever.append(codes)
 
-    def note_closed(self, rule: str, now: int) -> None:
+    def note_closed(self, rule: str, now: int, runner: int) -> None:
         """A runner is about to note that the rule is disabled."""
-        history = self._known[rule]
-        history.asked = [(start, min(end, now)) for start, end in history.asked if start < now]
-        history.is_closed = True
+        self._known[rule].closing[runner] = now
+        self._known[rule].close(now)
 
     def note_begun(self, rule: str, codes: Codes, told: int, runner: int) -> None:
         """A runner is about to execute the rule; it was planned for no later than `told`.
@@ -122,6 +128,7 @@ class Oracle:
         Another runner may be in the middle of that, with another clock: nobody knows which of the two comes first.
         """
         self._told.setdefault(rule, {})[runner] = codes, told
+        self._known[rule].closing.pop(runner, None)
 
     def note_by_hand(self, rule: str, codes: Codes, span: tuple[int, int], runner: int) -> None:
         """A person is about to search a span of time, in the place of a runner that is idle."""
@@ -190,12 +197,7 @@ class Oracle:
                 history.logics.append((_codes(history, logic.fingerprint, candidates), since))
             elif before is not coverage and before.logics == coverage.logics:
                 self._check_memory(rule_id, before, coverage)
-            if coverage.is_open and history.is_closed:
-                history.asked.append((since, FOREVER))
-                history.is_closed = False
-            if history.by_hand:
-                spans = Spans(tuple(Window(moment(start), moment(end)) for start, end in history.by_hand))
-                history.asked += [each for each in _numbers(coverage.asked & spans) if each not in history.asked]
+            _note_asked(history, coverage, since)
             if history.stored is not coverage or history.seen != len(self._searchable):
                 self._check_belief(rule_id, coverage, written)
             history.stored, history.seen = coverage, len(self._searchable)
@@ -456,6 +458,19 @@ def _threshold_identity(alert: Mapping[str, Any]) -> Identity:
 def _slot(rule: Watched, time: int) -> int:
     start = (BASE - datetime.fromtimestamp(0, BASE.tzinfo)) // timedelta(milliseconds=1)
     return (start + time) // rule.interval * rule.interval
+
+
+def _note_asked(history: History, coverage: Coverage, since: int) -> None:
+    """Which time is asked, by what is stored of whether more goes on to be."""
+    if coverage.is_open and history.is_closed:
+        history.asked.append((since, FOREVER))
+        history.is_closed = False
+    elif history.closing and not coverage.is_open and not history.is_closed:
+        # Another runner had come in between, and failed to note what this one then did.
+        history.close(min(history.closing.values()))
+    if history.by_hand:
+        spans = Spans(tuple(Window(moment(start), moment(end)) for start, end in history.by_hand))
+        history.asked += [each for each in _numbers(coverage.asked & spans) if each not in history.asked]
 
 
 def _numbers(spans: Iterable[Window]) -> list[tuple[int, int]]:

@@ -294,7 +294,7 @@ class World:
         closed = [rule for rule in rules if not rule.enabled]
         if closed:
             for rule in closed:
-                self.oracle.note_closed(rule.id, self._clock(runner))
+                self.oracle.note_closed(rule.id, self._clock(runner), runner.store.runner)
             try:
                 disable(self._orders(runner, closed), runner.store)
             except StoreError:
