@@ -204,6 +204,9 @@ class _World:
     def interleave(self, runner: int) -> None:
         """See `Turning`: nobody does."""
 
+    def note_refused(self, document: Document) -> None:
+        """See `Turning`: nothing is."""
+
     def tick(self, tick: Tick) -> None:
         """One execution, and a sweep where one is due."""
         self.let_pass(tick.at - self.now if tick.at > self.now else 0)

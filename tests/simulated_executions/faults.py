@@ -52,6 +52,10 @@ class Turning(Protocol):
         """Let another runner execute now, perhaps."""
         ...
 
+    def note_refused(self, document: Document) -> None:
+        """The index refuses this document in whatever form, for a while."""
+        ...
+
 
 @dataclass(slots=True)
 class FaultyStore:
@@ -210,6 +214,7 @@ class FaultyStore:
         if how == 0 and "-alerts-" in document.key.index:
             if self.chance.random() < 0.5:
                 self._refused.add(document.key)
+                self.world.note_refused(document)
             return Outcome(Verdict.REJECTED, "simulated: the index refuses it")
         if how in {1, 2}:
             outcome = self.store.create([document])[0]

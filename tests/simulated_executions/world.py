@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from event_indices import MAPPING
+from lolbin_rules.alert import fields
 from lolbin_rules.alert.templates import templates
 from lolbin_rules.errors import StoreError
 from lolbin_rules.execution.batch import batches
@@ -174,6 +175,10 @@ class World:
             self.tick(1 - runner)
         finally:
             self._is_nested = False
+
+    def note_refused(self, document: Document) -> None:
+        """See `Turning`."""
+        self.oracle.refused[str(document.source.get(fields.GROUP_ID))] += 1
 
     def turn(self) -> None:
         """Everything, until the end of what goes wrong."""
