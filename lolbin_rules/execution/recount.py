@@ -72,7 +72,8 @@ class Recount:
         alerts: the alerts that stand for them.
         suppressed: matches that are members of a group's alert.
         doubled: matches that have more than one alert.
-        late: hits without an alert that became searchable, by their `event.ingested`, after their time was searched.
+        late: hits without an alert that became searchable, by their `event.ingested` or that of an event of the
+            sequence, after their time was searched.
         unexplained: hits without an alert that should have one.
         missing: the first of the unexplained.
         missed: the first of the late.
@@ -179,8 +180,9 @@ class Recount:
         coverage, happened = self.course.coverage, from_position(match.hit.position)
         found = Missing(match.hit.key, happened, Identity(match.identity).text if match.identity else "")
         searched = known_search(coverage, happened) if coverage else None
-        ingested = event_time(match.hit.source, INGESTED)
-        is_late = searched is not None and ingested is not None and ingested > searched
+        # One event of a sequence that came late is enough for it to have been none when its time was searched.
+        ingested = [event_time(hit.source, INGESTED) for hit in match.events or (match.hit,)]
+        is_late = searched is not None and any(moment > searched for moment in ingested if moment is not None)
         self.late += is_late
         self.unexplained += not is_late
         named = self.missed if is_late else self.missing

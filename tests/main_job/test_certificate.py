@@ -186,6 +186,30 @@ def test_a_late_event_is_not_unexplained_and_not_hidden(watched: Watched) -> Non
     assert (code, figures(certificate)) == (0, (5, 5, 0, 0, 0))
 
 
+def test_a_sequence_is_as_late_as_the_latest_of_its_events(watched: Watched) -> None:
+    """It ends in time, and its first event came late: beyond the promise. Where that is not said it is unexplained."""
+    step = '[network where process.name == "{}"]'
+    watched.edit(
+        type="eql",
+        language="eql",
+        match=None,
+        query=f"sequence with maxspan=2m {step.format('a.exe')} {step.format('b.exe')}",
+    )
+    watched.happen(41, "in time", process={"name": "b.exe"}, ingested=41)
+    watched.ticks(35, 60)
+    after = (watched.world.store.clock() - BASE + timedelta(minutes=5)) / timedelta(minutes=1)
+    watched.happen(40, "late", process={"name": "a.exe"}, ingested=after)
+    code, certificate = certify(watched, first=35, last=50)
+    assert (code, figures(certificate)) == (0, (1, 0, 0, 1, 0))
+    watched.happen(43, "who knows when", process={"name": "a.exe"})
+    watched.happen(44, "alone", process={"name": "b.exe"}, ingested=44)
+    code, certificate = certify(watched, first=35, last=50)
+    assert (code, figures(certificate)) == (1, (2, 0, 0, 1, 1))
+    watched.sweep(65)
+    code, certificate = certify(watched, first=35, last=50)
+    assert (code, figures(certificate)) == (0, (2, 2, 0, 0, 0))
+
+
 def test_only_what_the_logic_of_today_searched_is_recounted(watched: Watched) -> None:
     """What an earlier logic searched is named with it; the hits of today's logic there are not counted."""
     watched.edit(match={"process.name": "svchost.exe"})
