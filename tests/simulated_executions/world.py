@@ -178,7 +178,8 @@ class World:
 
     def note_refused(self, document: Document) -> None:
         """See `Turning`."""
-        self.oracle.refused[str(document.source.get(fields.GROUP_ID))] += 1
+        if fields.GROUP_INDEX in document.source:  # the alert of an event of a sequence
+            self.oracle.refused[str(document.source[fields.GROUP_ID])] += 1
 
     def turn(self) -> None:
         """Everything, until the end of what goes wrong."""
